@@ -1,0 +1,190 @@
+"""Every exception of the gateway, drawn as one tree.
+
+What goes out: classes with a stable `code`. Nothing here knows of HTTP; `web/problems.py` alone
+turns a class into a status. A message never holds a secret nor a whole body.
+
+    GatewayError
+      SettingsError             the environment does not make a gateway
+      ConfigError               tasks.yaml has issues, all of them listed
+      LaunchError
+        MalformedBodyError      the body is not JSON that may travel to a worker
+        RefusedParamsError      the body is JSON, but not what the task type declares
+        UnknownTaskTypeError    no such entry in the catalog
+      UnknownTaskError          no such task was ever launched here
+      ForgottenTaskError        it was, but its ledger row has expired
+      TaskFinishedError         too late: the task has ended
+      TaskUnfinishedError       too early: the task has not ended
+      BackendError
+        LedgerUnavailableError
+        BrokerUnavailableError
+        UncertainPublishError   the message may or may not have reached the broker
+        ResultsUnavailableError
+"""
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class Issue(Struct, frozen=True, kw_only=True):
+    """One defect of a `tasks.yaml`, with the place where it stands."""
+
+    file: str
+    line: int
+    """1-based; 1 where the whole file is meant."""
+    column: int
+    """1-based, in characters."""
+    path: str
+    """Dotted, as `tasks.resize.parameters.width`; empty for the file itself."""
+    found: str
+    wanted: str
+    hint: str | None = None
+    """The near miss or the way out, if there is one: a whole clause, as `did you mean 'queue'?`."""
+
+    def __str__(self) -> str:
+        """Render the one line that operators read."""
+        place = f"{self.file}:{self.line}:{self.column}: "
+        path = f"{self.path}: " if self.path else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{place}{path}found {self.found}, wanted {self.wanted}{hint}"
+
+
+class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One reason why a launch's body was refused."""
+
+    pointer: str
+    """JSON Pointer into the request body, as `/params/months`."""
+    code: str
+    """The JSON Schema keyword that refused the value, or our own word."""
+    detail: str
+    """Plain words; never the value itself, which may be a secret."""
+    expected: object = None
+
+
+class GatewayError(Exception):
+    """Root of all that the gateway raises on purpose."""
+
+    code: ClassVar[str] = "gateway_error"
+
+
+class SettingsError(GatewayError):
+    """Raised at start when the environment or the command line cannot be served from."""
+
+    code = "bad_settings"
+
+
+class ConfigError(GatewayError):
+    """Raised when `tasks.yaml` has issues; holds every one of them."""
+
+    code = "bad_config"
+
+    def __init__(self, issues: tuple[Issue, ...]) -> None:
+        super().__init__("\n".join(str(issue) for issue in issues))
+        self.issues = issues
+
+
+class LaunchError(GatewayError):
+    """Root of the reasons why a launch is refused; nothing was published."""
+
+    code = "launch_refused"
+
+
+class MalformedBodyError(LaunchError):
+    """Raised when a body is not JSON that reaches a worker unchanged.
+
+    Source: RFC 8259; duplicate keys, invalid UTF-8, excess depth and numbers beyond 64 bits.
+    """
+
+    code = "malformed_body"
+
+
+class RefusedParamsError(LaunchError):
+    """Raised when a body is well-formed but not what is declared; holds every fault."""
+
+    code = "refused_params"
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        noun = "fault" if len(faults) == 1 else "faults"
+        super().__init__(f"the body has {len(faults)} {noun}")
+        self.faults = faults
+
+
+class UnknownTaskTypeError(LaunchError):
+    """Raised when the catalog has no such task type; names the nearest ones."""
+
+    code = "unknown_task_type"
+
+    def __init__(self, task_type: str, *, near: tuple[str, ...] = ()) -> None:
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        super().__init__(f"no task type {task_type[:128]!r}{hint}")
+        self.near = near
+
+
+class UnknownTaskError(GatewayError):
+    """Raised for a `task_id` that was never launched through this ledger."""
+
+    code = "unknown_task"
+
+    def __init__(self) -> None:
+        super().__init__("no task with this id was launched here")
+
+
+class ForgottenTaskError(GatewayError):
+    """Raised for a `task_id` that was launched here, but whose ledger row has expired."""
+
+    code = "forgotten_task"
+
+    def __init__(self) -> None:
+        super().__init__("this task was launched here, but is no longer remembered")
+
+
+class TaskFinishedError(GatewayError):
+    """Raised when a revoke comes after the task's final status."""
+
+    code = "task_finished"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"the task has already ended with {status}")
+
+
+class TaskUnfinishedError(GatewayError):
+    """Raised when a retry comes before the task's final status."""
+
+    code = "task_unfinished"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"the task has not ended yet: its status is {status}")
+
+
+class BackendError(GatewayError):
+    """Root of the failures of what the gateway stands on; all of them may pass."""
+
+    code = "backend_unavailable"
+
+
+class LedgerUnavailableError(BackendError):
+    """Raised when the ledger does not answer in time; nothing was recorded."""
+
+    code = "ledger_unavailable"
+
+
+class BrokerUnavailableError(BackendError):
+    """Raised when the broker does not answer in time; nothing was published."""
+
+    code = "broker_unavailable"
+
+
+class UncertainPublishError(BackendError):
+    """Raised when the connection broke after the message was sent and before the broker's answer."""
+
+    code = "uncertain_publish"
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"the broker did not confirm task {task_id}; it may or may not run")
+        self.task_id = task_id
+
+
+class ResultsUnavailableError(BackendError):
+    """Raised when the result backend does not answer in time."""
+
+    code = "results_unavailable"
