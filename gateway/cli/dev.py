@@ -86,9 +86,9 @@ def _check_port(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else str(error.strerror)
         hint = "choose another with --port, or make run PORT=…"
-        raise SettingsError(f"cannot listen on {host}, port {port}: {reason}; {hint}") from error
+        raise SettingsError(f"cannot listen on {host}, port {port}: {reason.lower()}; {hint}") from error
 
 
 def _build_processes(serve: tuple[str, ...], *, base: str, env: Mapping[str, str]) -> list[Process]:

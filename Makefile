@@ -1,0 +1,63 @@
+# One command per need; `make help` lists them.
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+CONFIG ?= tasks.yaml
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install run test lint format lock bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Make the virtual environment, from hashed requirements
+
+# A virtual environment counts only once its stamp is written, as the last step. Without one it is made anew;
+# with an old one it is brought up to date.
+$(STAMP): requirements/development.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) here; install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=python3.11" >&2; exit 1; }
+	@echo "Making $(VENV) …"
+	@test -e $@ && rm $@ || $(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --require-hashes -r requirements/development.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(STAMP) ## Start the demo: Valkey, a worker and the gateway (HOST, PORT, CONFIG)
+	@exec $(BIN)/python -m gateway dev --config "$(CONFIG)" --host "$(HOST)" --port "$(PORT)"
+
+test: $(STAMP) ## Run the whole test suite
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP) ## Check style, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## Format the code and fix what can be fixed
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+$(BIN)/uv: $(STAMP)
+	@$(PIP) install uv
+	@touch $@
+
+lock: $(BIN)/uv ## Lock the requirements again, with hashes
+	$(COMPILE) requirements/runtime.in -o requirements/runtime.txt
+	$(COMPILE) -c requirements/runtime.txt requirements/development.in -o requirements/development.txt
+
+bench: $(STAMP) ## Run every benchmark
+	@set -e; for file in $(sort $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))); do echo "== $$file"; $(BIN)/python "$$file"; done
+
+clean: ## Remove the virtual environment and every cache
+	rm -rf $(VENV) dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
