@@ -86,7 +86,7 @@ def _check_port(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
-        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else str(error.strerror)
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
         hint = "choose another with --port, or make run PORT=…"
         raise SettingsError(f"cannot listen on {host}, port {port}: {reason.lower()}; {hint}") from error
 

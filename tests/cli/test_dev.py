@@ -14,8 +14,15 @@ import pytest
 from celery import Celery
 
 from gateway.demo.valkey import embedded_valkey
-from tests.demo.terminal import RUN, Demo, build_environment, find_processes, wait_until
+from tests.demo.terminal import Demo, build_environment, find_processes, wait_until
 
+RUN = """
+import shlex, sys
+from pathlib import Path
+from gateway.cli.dev import dev
+config, port, *gateway = sys.argv[1:]
+sys.exit(dev(config=Path(config), host="127.0.0.1", port=int(port), gateway=[sys.executable, "-c", *gateway]))
+"""
 STUB = """
 import http.server, signal, subprocess, sys
 class Page(http.server.BaseHTTPRequestHandler):
@@ -40,13 +47,18 @@ ENDING = STUB + "server.handle_request(); server.timeout = 3; server.handle_requ
 LOUD = STUB + "import threading; threading.Thread(target=server.serve_forever).start()\nwhile True: print('x' * 999)"
 
 
+def build_command(gateway: str, *, port: int = 0) -> list[str]:
+    """Say how to run the demo with a few lines of Python as its gateway."""
+    return [sys.executable, "-c", RUN, "tasks.yaml", str(port), gateway]
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
     """Start demos, and end what a failed test leaves."""
     demos: list[Demo] = []
 
-    def start_one(gateway: str, **options: object) -> Demo:
-        demos.append(Demo(tmp_path, gateway, **options))  # type: ignore[arg-type]
+    def start_one(gateway: str, *, port: int = 0, **environment: str) -> Demo:
+        demos.append(Demo(tmp_path, build_command(gateway, port=port), **environment))
         return demos[-1]
 
     yield start_one
@@ -141,8 +153,7 @@ def test_a_terminal_that_is_not_read_does_not_hold_the_shutdown(tmp_path: Path) 
     """Output that nobody takes blocks nothing: SIGTERM still ends everything in time."""
     marker = str(uuid.uuid4())
     environment = {**build_environment(), "DEV_TEST": marker, "TMPDIR": str(tmp_path)}
-    command = [sys.executable, "-c", RUN, "tasks.yaml", "0", LOUD]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as demo:
+    with subprocess.Popen(build_command(LOUD), env=environment, stdout=subprocess.PIPE) as demo:
         assert wait_until(lambda: len(find_processes(marker, tmp_path)) >= 9, timeout_s=30) < 30
 
         demo.terminate()

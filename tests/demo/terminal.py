@@ -5,32 +5,23 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
-
-RUN = """
-import shlex, sys
-from pathlib import Path
-from gateway.cli.dev import dev
-config, port, *gateway = sys.argv[1:]
-sys.exit(dev(config=Path(config), host="127.0.0.1", port=int(port), gateway=[sys.executable, "-c", *gateway]))
-"""
 
 
 class Demo:
     """One `gateway dev` under way on a terminal of its own."""
 
-    def __init__(self, folder: Path, gateway: str, *, port: int = 0, **environment: str) -> None:
+    def __init__(self, folder: Path, command: Sequence[str], **environment: str) -> None:
         self.marker, self.folder = str(uuid.uuid4()), folder
         self.master, slave = pty.openpty()
         self.popen = subprocess.Popen(
-            ["setsid", "--ctty", sys.executable, "-c", RUN, "tasks.yaml", str(port), gateway],
+            ["setsid", "--ctty", *command],
             env={**build_environment(), "DEV_TEST": self.marker, "TMPDIR": str(folder), **environment},
             stdin=slave,
             stdout=slave,
