@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Builds the image on a machine without a container engine, and runs it: root, Debian's buildah and debootstrap.
+# A Debian with Python 3.11 stands for the base image. Arguments go to `buildah bud`, as --volume /etc/pip.conf:/etc/pip.conf:ro
+# where pip needs this machine's configuration during the build.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+WORK=$(mktemp -d)
+BASE=docker.io/library/python:3.11-slim
+buildah() { command buildah --root "$WORK/storage" --runroot "$WORK/run" --storage-driver vfs "$@"; }
+say() { printf '== %s\n' "$*"; }
+
+remove() {
+  [ -z "${gateway:-}" ] || kill "$gateway" 2>/dev/null || true
+  [ -z "${valkey:-}" ] || kill "$valkey" 2>/dev/null || true
+  wait
+  buildah umount --all >/dev/null 2>&1 || true
+  rm -rf "$WORK"
+}
+trap remove EXIT
+
+say "A base image from Debian packages"
+debootstrap --variant=minbase --include=python3,python3-venv,python3-pip,ca-certificates bookworm "$WORK/base" >"$WORK/debootstrap.log"
+ln -s /usr/bin/python3 "$WORK/base/usr/local/bin/python3"
+ln -s /usr/bin/python3 "$WORK/base/usr/local/bin/python"
+container=$(buildah from scratch)
+cp -a "$WORK/base/." "$(buildah mount "$container")/"
+buildah umount "$container" >/dev/null
+buildah commit --quiet --rm "$container" "$BASE" >/dev/null
+rm -rf "$WORK/base"
+
+say "The image from the Dockerfile"
+buildah bud --quiet --isolation chroot --format docker --pull-never "$@" --tag task-gateway . >/dev/null
+container=$(buildah from --pull-never localhost/task-gateway)
+root=$(buildah mount "$container")
+# As the image's own user, in its own environment, on its own files.
+inside() { chroot --userspec=10001:10001 "$root" env -i PATH=/opt/gateway/bin:/usr/bin:/bin "$@"; }
+
+say "The user, and what must not be there"
+[ "$(inside id -u)" = 10001 ]
+! inside sh -c 'touch /opt/gateway/x /etc/gateway/x /x' 2>/dev/null
+for tool in /opt/gateway/bin/pip /usr/bin/gcc /usr/bin/make; do [ ! -e "$root$tool" ]; done
+
+say "The worker's app, and the gateway's help"
+mount --rbind /dev "$root/dev" && mount --make-rslave "$root/dev"
+trap 'umount -R "$root/dev" 2>/dev/null || true; remove' EXIT
+inside python -c 'import gateway.demo.app as demo; print(*sorted(name for name in demo.app.tasks if name.startswith("sii.")))'
+inside gateway serve --help >/dev/null
+
+say "A gateway that serves, is healthy, and stops"
+port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+store=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+redis-server --port "$store" --bind 127.0.0.1 --save '' --dir "$WORK" >/dev/null &
+valkey=$!
+cp tasks.yaml "$root/etc/gateway/tasks.yaml"
+chroot --userspec=10001:10001 "$root" env -i PATH=/opt/gateway/bin:/usr/bin:/bin GATEWAY_BROKER_URL="redis://127.0.0.1:$store/0" \
+  GATEWAY_PORT="$port" GATEWAY_INSECURE=true gateway serve --config /etc/gateway/tasks.yaml --host 0.0.0.0 >"$WORK/gateway.log" 2>&1 &
+gateway=$!
+is_healthy() { inside GATEWAY_PORT="$port" "$@"; }
+check=$(sed -n 's/^ *CMD \["python", "-c", "\(.*\)"\]$/\1/p' Dockerfile)
+for _ in $(seq 100); do
+  ! is_healthy python -c "$check" 2>/dev/null || { healthy=yes; break; }
+  sleep 0.1
+done
+[ "${healthy:-}" = yes ] || { cat "$WORK/gateway.log"; exit 1; }
+kill -TERM "$gateway"
+wait "$gateway" || [ $? -eq 143 ]
+say "The image holds"
