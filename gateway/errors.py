@@ -21,7 +21,7 @@ turns a class into a status. A message never holds a secret nor a whole body.
         ResultsUnavailableError
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
@@ -58,7 +58,7 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The JSON Schema keyword that refused the value, or our own word."""
     detail: str
     """Plain words; never the value itself, which may be a secret."""
-    expected: object = None
+    expected: Any = None
 
 
 class GatewayError(Exception):

@@ -1,0 +1,1 @@
+"""What the file means: compiled task types, and the set of them."""

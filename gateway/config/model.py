@@ -1,8 +1,7 @@
 """The shape of `tasks.yaml`: one screen of strict structs.
 
-These structs are the single source of the file's structure: the reader converts into them and the
-editor schema is generated from them. Semantics (does a default fit its schema?) live in `checks`
-and `schema`.
+These structs are the single source of the file's structure: the reader converts into them, and the editor schema is
+written from them, descriptions included. Semantics (does a default fit its schema?) live in `checks` and `schema`.
 """
 
 from typing import Annotated, Any, Literal
@@ -13,12 +12,43 @@ CallerOption = Literal["countdown_s", "eta", "expires_s", "priority"]
 Schema = dict[str, Any] | bool
 """One JSON Schema 2020-12, as plain data."""
 
-CeleryName = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")]
-Line = Annotated[str, Meta(min_length=1, max_length=2000)]
+TaskTypeKey = Annotated[
+    str,
+    Meta(
+        max_length=128,
+        pattern=r"^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$",
+        title="a key of ASCII letters, digits, `_` and `-` in parts joined by dots, at most 128 long",
+    ),
+]
+ParameterName = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        pattern="^[A-Za-z][A-Za-z0-9_]*$",
+        title="a name of ASCII letters, digits and `_` that begins with a letter, at most 64 long",
+    ),
+]
+SchemaName = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        pattern="^[A-Za-z][A-Za-z0-9_.-]*$",
+        title="a name of ASCII letters, digits, `_`, `.` and `-` that begins with a letter, at most 64 long",
+    ),
+]
+CeleryName = Annotated[
+    str, Meta(min_length=1, max_length=255, pattern="^[!-~]+$", title="a Celery name without spaces, at most 255 long")
+]
+QueueName = Annotated[
+    str,
+    Meta(max_length=128, pattern="^[A-Za-z0-9_.:-]+$", title="a queue name of ASCII letters, digits and `_.:-`"),
+]
+Tag = Annotated[
+    str, Meta(max_length=64, pattern="^[a-z0-9][a-z0-9_-]*$", title="a tag of small letters, digits, `_` and `-`")
+]
+Text = Annotated[str, Meta(min_length=1, max_length=4000)]
 Priority = Annotated[int, Meta(ge=0, le=255)]
-QueueName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Seconds = Annotated[int, Meta(ge=1, le=31_536_000)]
-Tag = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 
 
 class FileStruct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,22 +56,29 @@ class FileStruct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Execution(FileStruct, frozen=True, kw_only=True):
-    """How a task is run; `defaults` says it for every task type of the file."""
+    """How a task is run; `defaults` says it for every task type of its file."""
 
-    queue: QueueName | None = None
-    """Celery queue; the gateway's default queue when left out."""
-    priority: Priority | None = None
-    """Message priority as the broker understands it; on Redis 0 is the most urgent."""
-    expires_s: Seconds | None = None
-    """A task that no worker has started after so many seconds does not run."""
-    time_limit_s: Seconds | None = None
-    """The worker kills the task after so many seconds."""
-    soft_time_limit_s: Seconds | None = None
-    """The worker raises SoftTimeLimitExceeded in the task after so many seconds."""
-    keep_s: Seconds | None = None
-    """How long the ledger remembers a launch; seven days when left out."""
-    caller_options: tuple[CallerOption, ...] | None = None
-    """The options that a caller may set at launch; none when left out."""
+    queue: Annotated[QueueName | None, Meta(description="Celery queue; the gateway's default queue when left out.")] = (
+        None
+    )
+    priority: Annotated[
+        Priority | None,
+        Meta(description="Message priority as the broker understands it; on Redis 0 is the most urgent."),
+    ] = None
+    expires_s: Annotated[
+        Seconds | None, Meta(description="A task that no worker has started after so many seconds does not run.")
+    ] = None
+    time_limit_s: Annotated[Seconds | None, Meta(description="The worker kills the task after so many seconds.")] = None
+    soft_time_limit_s: Annotated[
+        Seconds | None, Meta(description="The worker raises SoftTimeLimitExceeded in the task after so many seconds.")
+    ] = None
+    keep_s: Annotated[
+        Seconds | None, Meta(description="How long a launch is remembered; seven days when left out.")
+    ] = None
+    caller_options: Annotated[
+        tuple[CallerOption, ...] | None,
+        Meta(description="The options that a caller may set at launch; none when left out."),
+    ] = None
 
 
 class Parameter(FileStruct, frozen=True, kw_only=True):
@@ -58,33 +95,35 @@ class Parameter(FileStruct, frozen=True, kw_only=True):
 class Rule(FileStruct, frozen=True, kw_only=True):
     """One condition across parameters."""
 
-    rule: Line
-    """A CEL expression over `params` that must yield true."""
-    message: Line
-    """What the caller reads when it does not."""
-    parameter: str | None = None
-    """The parameter to blame; the whole of params when left out."""
+    rule: Annotated[Text, Meta(description="A CEL expression over `params` that must yield true.")]
+    message: Annotated[Text, Meta(description="What the caller reads when it does not.")]
+    parameter: Annotated[str | None, Meta(description="The parameter to blame; the whole of params when left out.")] = (
+        None
+    )
 
 
 class TaskSpec(Execution, frozen=True, kw_only=True):
     """One entry of `tasks`: a task type as declared."""
 
-    name: CeleryName | None = None
-    """The Celery name; the entry's key when left out."""
-    title: Line | None = None
-    description: Line | None = None
-    tags: tuple[Tag, ...] = ()
-    parameters: dict[str, Parameter] = {}
-    rules: tuple[Rule, ...] = ()
-    examples: tuple[dict[str, Any], ...] = ()
-    deprecated: bool = False
+    name: Annotated[CeleryName | None, Meta(description="The Celery name; the entry's key when left out.")] = None
+    title: Annotated[Text | None, Meta(description="A short title for people.")] = None
+    description: Annotated[Text | None, Meta(description="What the task does, for people.")] = None
+    tags: Annotated[tuple[Tag, ...], Meta(description="Groups of the catalog.")] = ()
+    parameters: Annotated[
+        dict[ParameterName, Parameter],
+        Meta(description="A JSON Schema 2020-12 per parameter, plus `required` (boolean) and `secret`."),
+    ] = {}
+    rules: Annotated[tuple[Rule, ...], Meta(description="Conditions across parameters.")] = ()
+    examples: Annotated[tuple[dict[str, Any], ...], Meta(description="Params as a caller may send them.")] = ()
+    deprecated: Annotated[bool, Meta(description="Still works, but callers should leave it.")] = False
 
 
 class TasksFile(FileStruct, frozen=True, kw_only=True):
     """A whole `tasks.yaml`."""
 
-    version: Literal[1]
-    schemas: dict[str, Schema] = {}
-    """Named schemas, used by `$ref: "#/schemas/…"`."""
-    defaults: Execution = Execution()
-    tasks: dict[str, TaskSpec]
+    version: Annotated[Literal[1], Meta(description="The version of this format.")]
+    schemas: Annotated[
+        dict[SchemaName, Schema], Meta(description='Named JSON Schemas, used by `$ref: "#/schemas/…"`.')
+    ] = {}
+    defaults: Annotated[Execution, Meta(description="Execution keys for every task type of this file.")] = Execution()
+    tasks: Annotated[dict[TaskTypeKey, TaskSpec], Meta(description="The task types, by their keys.")]

@@ -1,0 +1,7 @@
+"""JSON Schema, compiled: strict parsing at the door, msgspec types, the residual validator, every fault. Pure."""
+
+from gateway.schema.checking import SchemaIssue
+from gateway.schema.parameters import ParameterSet, check_named, compile_parameters
+from gateway.schema.strict_json import parse_body
+
+__all__ = ["ParameterSet", "SchemaIssue", "check_named", "compile_parameters", "parse_body"]

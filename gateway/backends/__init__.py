@@ -1,0 +1,1 @@
+"""The adapters that keep the ports: the only importers of Celery, Kombu and Redis."""

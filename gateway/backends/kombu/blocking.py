@@ -1,0 +1,60 @@
+"""Blocking calls off the event loop: a bounded pool, a deadline, and Kombu's errors translated."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from gateway.errors import BackendError, BrokerUnavailableError
+
+T = TypeVar("T")
+
+
+class BlockingCalls:
+    """Runs blocking calls in at most `size` threads; more than `backlog` calls under way are refused at once."""
+
+    def __init__(self, *, size: int, backlog: int, deadline_s: float, name: str) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=size, thread_name_prefix=name)
+        self._backlog = backlog
+        self._deadline_s = deadline_s
+        self._under_way = 0
+
+    async def run(self, call: Callable[[], T], *, when_late: BackendError) -> T:
+        """Run a call and return its value.
+
+        Raises: BrokerUnavailableError when it failed or was refused; `when_late` when the deadline passed.
+        """
+        if self._under_way >= self._backlog:
+            raise BrokerUnavailableError("the broker is too slow for the calls that already wait")
+        future = asyncio.get_running_loop().run_in_executor(self._pool, call)
+        self._under_way += 1
+        future.add_done_callback(self._finish)
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), self._deadline_s)
+        except TimeoutError as error:
+            if future.cancel():
+                raise BrokerUnavailableError("the broker does not answer in time") from error
+            raise when_late from error
+        except Exception as error:
+            raise BrokerUnavailableError(f"the broker {explain(error)}") from error
+
+    def close(self) -> None:
+        """Give up the calls that have not begun."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _finish(self, future: "asyncio.Future[T]") -> None:
+        self._under_way -= 1
+        if not future.cancelled():
+            future.exception()  # retrieved: a call that outlived its deadline is no news
+
+
+def explain(error: Exception) -> str:
+    """Say in a few words what ails a broker, without its address or any payload."""
+    cause = error.__cause__ or error
+    if isinstance(cause, TimeoutError) or "timed out" in str(cause).lower():
+        return "does not answer in time"
+    if "ACCESS_REFUSED" in str(cause) or "auth" in type(cause).__name__.lower():
+        return "refuses the password"
+    if isinstance(cause, OSError) or "connect" in type(cause).__name__.lower():
+        return "cannot be reached"
+    return f"refuses the message ({type(cause).__name__})"

@@ -1,0 +1,1 @@
+"""Ledger, publisher and results over redis.asyncio: no thread, no Celery call, one deadline everywhere."""

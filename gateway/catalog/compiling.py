@@ -1,0 +1,85 @@
+"""From the file's words to the catalog: every task type compiled, every issue collected.
+
+What comes in: a read `Config`. What goes out: a Catalog, or all issues at once. Nothing is published before every
+check has passed.
+"""
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+import msgspec
+
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.task_type import TaskType
+from gateway.config import Config, Path, TaskSpec
+from gateway.errors import Issue
+from gateway.schema import ParameterSet, SchemaIssue, check_named, compile_parameters
+
+DIGEST_CHARACTERS = 16
+
+
+def compile_catalog(config: Config, *, default_queue: str, keep_s: int, generation: int) -> tuple[Catalog, list[Issue]]:
+    """Compile a catalog; with issues it lacks the task types that have them.
+
+    Shape: the issues carry the place of what they blame, in no particular order.
+    """
+    complaints = check_named(config.schemas)
+    issues = [_blame(config, ("schemas",), complaint) for complaint in complaints]
+    broken = frozenset(str(complaint.path[0]) for complaint in complaints)
+    task_types: dict[str, TaskType] = {}
+    for key, spec in config.tasks.items():
+        params, complaints = compile_parameters(spec.parameters, named=config.schemas, broken=broken, type_name=key)
+        issues += (_blame(config, ("tasks", key, "parameters"), complaint) for complaint in complaints)
+        if params is None:
+            continue
+        issues += _check_examples(config, key, spec, params)
+        task_types[key] = _compile(key, spec, params, default_queue=default_queue, keep_s=keep_s)
+    digest = _digest(config)
+    return Catalog(task_types=task_types, digest=digest, generation=generation), issues
+
+
+def _compile(key: str, spec: TaskSpec, params: ParameterSet, *, default_queue: str, keep_s: int) -> TaskType:
+    return TaskType(
+        task_type=key,
+        name=spec.name or key,
+        title=spec.title or _make_title(key),
+        description=spec.description or "",
+        tags=spec.tags,
+        params=params,
+        examples=spec.examples,
+        queue=spec.queue or default_queue,
+        priority=spec.priority,
+        expires_s=spec.expires_s,
+        time_limit_s=spec.time_limit_s,
+        soft_time_limit_s=spec.soft_time_limit_s,
+        keep_s=spec.keep_s or keep_s,
+        caller_options=frozenset(spec.caller_options or ()),
+        deprecated=spec.deprecated,
+    )
+
+
+def _make_title(key: str) -> str:
+    words = key.rpartition(".")[2].replace("_", " ").replace("-", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def _check_examples(config: Config, key: str, spec: TaskSpec, params: ParameterSet) -> Iterator[Issue]:
+    for index, example in enumerate(spec.examples):
+        for fault in params.find_faults(example):
+            steps = (_unescape(step) for step in fault.pointer.split("/")[1:])
+            path = ("tasks", key, "examples", index, *steps)
+            yield config.blame(path, "an example that would be refused", fault.detail)
+
+
+def _unescape(step: str) -> str | int:
+    return int(step) if step.isdigit() else step.replace("~1", "/").replace("~0", "~")
+
+
+def _blame(config: Config, at: Path, complaint: SchemaIssue) -> Issue:
+    path = (*at, *complaint.path)
+    return config.blame(path, complaint.found, complaint.wanted, complaint.hint, is_key=complaint.is_key)
+
+
+def _digest(config: Config) -> str:
+    declared = msgspec.json.encode([config.schemas, config.tasks], order="deterministic")
+    return sha256(declared).hexdigest()[:DIGEST_CHARACTERS]

@@ -1,0 +1,64 @@
+"""A compiled task type: what one entry of `tasks.yaml` means."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from gateway.schema import ParameterSet
+
+
+class TaskType(Struct, frozen=True, kw_only=True):
+    """One task type, ready to be launched."""
+
+    task_type: str
+    name: str
+    title: str
+    description: str
+    tags: tuple[str, ...]
+    params: ParameterSet
+    examples: tuple[dict[str, Any], ...]
+    queue: str
+    priority: int | None
+    expires_s: int | None
+    time_limit_s: int | None
+    soft_time_limit_s: int | None
+    keep_s: int
+    caller_options: frozenset[str]
+    deprecated: bool
+
+
+class CatalogEntry(Struct, frozen=True, kw_only=True):
+    """A task type as callers see it."""
+
+    task_type: str
+    name: str
+    title: str
+    description: str
+    parameters: dict[str, Any]
+    """JSON Schema 2020-12 of the params object."""
+    queue: str
+    tags: tuple[str, ...]
+    deprecated: bool
+    examples: tuple[dict[str, Any], ...]
+    caller_options: tuple[str, ...]
+    launch_url: str
+    availability: str
+    """`available` when a live worker registers the name, `unavailable` when live workers do not, else `unknown`."""
+
+
+def show(task_type: TaskType, *, prefix: str, availability: str) -> CatalogEntry:
+    """Describe a task type to callers; `prefix` is the path before `/tasks`."""
+    return CatalogEntry(
+        task_type=task_type.task_type,
+        name=task_type.name,
+        title=task_type.title,
+        description=task_type.description,
+        parameters=task_type.params.json_schema,
+        queue=task_type.queue,
+        tags=task_type.tags,
+        deprecated=task_type.deprecated,
+        examples=task_type.examples,
+        caller_options=tuple(sorted(task_type.caller_options)),
+        launch_url=f"{prefix}/tasks/launch/{task_type.task_type}",
+        availability=availability,
+    )

@@ -1,0 +1,121 @@
+"""`gateway serve`: check everything that can be checked, bind the port, then serve until a signal comes."""
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+
+import click
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from gateway.errors import SettingsError
+from gateway.loading import load_catalog
+from gateway.logs import configure_logs
+from gateway.runtime import Runtime
+from gateway.settings import Settings, describe, load
+
+BACKLOG = 2048
+KEEP_ALIVE_S = 60
+_FACTORY = "gateway.runtime:make_runtime"
+
+
+def _write_settings_table() -> str:
+    lines = ["Every setting is a variable of the environment; the options above win over theirs.", "", "\b"]
+    for variable, default, description in describe():
+        lines.append(f"{variable}")
+        lines.append(f"    {description} [default: {default or 'none'}]")
+    return "\n".join(lines)
+
+
+@click.command("serve", epilog=_write_settings_table())
+@click.option("--config", type=str, help="The tasks.yaml to serve, or a folder of them.")
+@click.option("--host", type=str, help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
+@click.option("--workers", type=int, help="Gateway processes that share the port.")
+@click.option("--insecure", is_flag=True, default=None, help="Serve other hosts without authentication.")
+def serve_command(
+    config: str | None,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    insecure: bool | None,  # noqa: FBT001 - click passes it so
+) -> None:
+    """Serve tasks.yaml over HTTP."""
+    settings = load(os.environ, config=config, host=host, port=port, workers=workers, insecure=insecure)
+    serve(settings)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises: SettingsError when the address cannot or must not be served; ConfigError when the file has issues.
+    """
+    configure_logs(level=settings.log_level, style=settings.log_format)
+    _refuse_open_address(settings)
+    catalog = load_catalog(Path(settings.config), default_queue=settings.default_queue, keep_s=settings.keep_s)
+    listener = _bind(settings)
+    if settings.workers == 1:
+        server = uvicorn.Server(_configure(settings, Runtime(settings, catalog)))
+        server.run(sockets=[listener])
+        return
+    _pass_on(settings)
+    config = _configure(settings, _FACTORY)
+    Multiprocess(config, sockets=[listener]).run()
+
+
+def _configure(settings: Settings, app: Runtime | str) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=settings.shutdown_s,
+    )
+
+
+def _refuse_open_address(settings: Settings) -> None:
+    """Keep the gateway on loopback while nothing guards it.
+
+    Raises: SettingsError.
+    """
+    if settings.insecure or _is_loopback(settings.host):
+        return
+    raise SettingsError(
+        f"{settings.host} can be reached from other hosts and no authentication is configured: "
+        "listen on 127.0.0.1, or say --insecure (GATEWAY_INSECURE=true) if something else guards this port"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _bind(settings: Settings) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(
+            f"cannot listen on {settings.host}:{settings.port} ({error}): "
+            "stop what uses that port, or choose another with --port"
+        ) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def _pass_on(settings: Settings) -> None:
+    """Leave the settings to the processes that the supervisor spawns."""
+    for name in settings.__struct_fields__:
+        value = getattr(settings, name)
+        os.environ[f"GATEWAY_{name.upper()}"] = str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,82 @@
+"""All files of a gateway as one: defaults applied, names unique, every path traced back to its file.
+
+What comes in: parsed documents. What goes out: a `Config` of what is sound, and every issue of the rest.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from gateway.config.checks import check_task
+from gateway.config.document import Document, Path
+from gateway.config.model import Execution, Schema, TasksFile, TaskSpec
+from gateway.config.reading import make_issue, read_file
+from gateway.errors import Issue
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """What all files together declare."""
+
+    tasks: Mapping[str, TaskSpec]
+    """By their keys, in the order of the files, with the defaults of their file applied."""
+    schemas: Mapping[str, Schema]
+    documents: Mapping[str, Document]
+    """The document that declares each name, under `tasks.<key>` or `schemas.<name>`."""
+
+    def blame(self, path: Path, found: str, wanted: str, hint: str | None = None, *, is_key: bool = False) -> Issue:
+        """Make an issue of what a later stage found at a path that begins with `tasks` or `schemas` and a name."""
+        return make_issue(self.documents[f"{path[0]}.{path[1]}"], path, found, wanted, hint, is_key=is_key)
+
+
+def read(documents: Sequence[Document]) -> tuple[Config, list[Issue]]:
+    """Read documents into one config; later stages add their issues to those returned."""
+    issues: list[Issue] = []
+    homes: dict[str, Document] = {}
+    tasks: dict[str, TaskSpec] = {}
+    schemas: dict[str, Schema] = {}
+    folded: dict[str, str] = {}
+    for document in documents:
+        file, broken = read_file(document)
+        issues += broken
+        schemas |= {
+            name: schema for name, schema in file.schemas.items() if _claim(document, ("schemas", name), homes, issues)
+        }
+        for key, spec in file.tasks.items():
+            if _claim(document, ("tasks", key), homes, issues):
+                issues += _check_look_alike(document, key, folded, homes)
+                tasks[key] = _apply(file, spec)
+                issues += check_task(document, key, tasks[key])
+    return Config(tasks=tasks, schemas=schemas, documents=homes), issues
+
+
+def _claim(document: Document, path: tuple[str, str], homes: dict[str, Document], issues: list[Issue]) -> bool:
+    """Give a name to its document, unless another file has it."""
+    home = homes.setdefault(".".join(path), document)
+    if home is document:
+        return True
+    first = home.keys[path]
+    wanted = f"one; the first is in {home.file}:{first.line}"
+    issues.append(make_issue(document, path, "the same name again", wanted, is_key=True))
+    return False
+
+
+def _check_look_alike(
+    document: Document, key: str, folded: dict[str, str], homes: dict[str, Document]
+) -> Iterator[Issue]:
+    first = folded.setdefault(key.casefold(), key)
+    if first != key:
+        home = homes[f"tasks.{first}"]
+        wanted = f"keys that differ in more than case; `{first}` is in {home.file}:{home.keys['tasks', first].line}"
+        yield make_issue(document, ("tasks", key), f"the key `{key}`", wanted, is_key=True)
+
+
+def _apply(file: TasksFile, spec: TaskSpec) -> TaskSpec:
+    """Fill in what the task type leaves to the defaults of its file."""
+    given: dict[str, Any] = {
+        name: getattr(file.defaults, name)
+        for name in Execution.__struct_fields__
+        if getattr(spec, name) is None and getattr(file.defaults, name) is not None
+    }
+    return msgspec.structs.replace(spec, **given) if given else spec

@@ -1,0 +1,157 @@
+"""One accepted launch: what goes to the broker, what the ledger keeps of it, what the caller gets.
+
+Values only: nothing here reads a clock, mints an id or talks to a broker.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+REPR_CHARACTERS = 1024
+"""Longest `kwargsrepr`, as Celery bounds its own."""
+
+
+class Lineage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a task comes from when it is a retry of another one."""
+
+    retry_of: str
+    root_id: str
+    attempt: int
+    """2 for the first retry."""
+
+
+class Launch(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """A validated launch, ready to be recorded and published."""
+
+    task_id: str = ""
+    """Empty until it is minted, the last thing before the publish."""
+    task_type: str
+    name: str
+    params: dict[str, Any]
+    """What the worker gets as keyword arguments, secrets included: never logged, never recorded."""
+    secret_names: frozenset[str] = frozenset()
+    queue: str
+    priority: int | None = None
+    eta: datetime | None = None
+    expires_at: datetime | None = None
+    time_limit_s: int | None = None
+    soft_time_limit_s: int | None = None
+    keep_s: int
+    launched_at: datetime
+    digest: str
+    generation: int
+    lineage: Lineage | None = None
+
+    def __repr__(self) -> str:
+        """Name the launch without its values."""
+        return f"Launch({self.task_type!r}, {self.task_id!r})"
+
+    @property
+    def public_params(self) -> dict[str, Any]:
+        """The params without the secret ones."""
+        if not self.secret_names:
+            return self.params
+        return {name: value for name, value in self.params.items() if name not in self.secret_names}
+
+
+class LedgerEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the ledger remembers of one launch: enough to show it and to launch it again."""
+
+    task_id: str
+    task_type: str
+    name: str
+    params: dict[str, Any]
+    """Without the secret ones."""
+    secrets: tuple[str, ...] = ()
+    """Names of the secret params that were given; a retry must be given them again."""
+    queue: str
+    launched_at: datetime
+    expires_at: datetime | None = None
+    keep_s: int
+    digest: str
+    generation: int
+    lineage: Lineage | None = None
+
+
+class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Proof that a launch was accepted: it is in the ledger and in the broker."""
+
+    task_id: str
+    task_type: str
+    name: str
+    status: str
+    message: str
+    launched_at: datetime
+    status_url: str
+    retry_of: str | None = None
+    root_id: str | None = None
+    attempt: int | None = None
+
+
+class DryRun(Struct, frozen=True, kw_only=True):
+    """What a launch would have sent; nothing was launched."""
+
+    task_type: str
+    name: str
+    params: dict[str, Any]
+    """With the defaults filled in; secret ones read `"***"`."""
+    options: dict[str, Any]
+    dry_run: bool = True
+    message: str = "nothing was launched"
+
+
+def record(launch: Launch) -> LedgerEntry:
+    """Keep of a launch what may be kept."""
+    return LedgerEntry(
+        task_id=launch.task_id,
+        task_type=launch.task_type,
+        name=launch.name,
+        params=launch.public_params,
+        secrets=tuple(sorted(launch.secret_names & launch.params.keys())),
+        queue=launch.queue,
+        launched_at=launch.launched_at,
+        expires_at=launch.expires_at,
+        keep_s=launch.keep_s,
+        digest=launch.digest,
+        generation=launch.generation,
+        lineage=launch.lineage,
+    )
+
+
+def write_receipt(launch: Launch, *, prefix: str) -> Receipt:
+    """Answer an accepted launch; `prefix` is the path before `/tasks`."""
+    lineage = launch.lineage
+    return Receipt(
+        task_id=launch.task_id,
+        task_type=launch.task_type,
+        name=launch.name,
+        status="PENDING",
+        message=f"{launch.task_type} was launched" if lineage is None else f"{launch.task_type} was launched again",
+        launched_at=launch.launched_at,
+        status_url=f"{prefix}/tasks/{launch.task_id}",
+        retry_of=lineage.retry_of if lineage else None,
+        root_id=lineage.root_id if lineage else None,
+        attempt=lineage.attempt if lineage else None,
+    )
+
+
+def show_dry_run(launch: Launch) -> DryRun:
+    """Show what would have been sent, without the secrets."""
+    params = {name: "***" if name in launch.secret_names else value for name, value in launch.params.items()}
+    options = {
+        "queue": launch.queue,
+        "priority": launch.priority,
+        "eta": launch.eta,
+        "expires_at": launch.expires_at,
+        "time_limit_s": launch.time_limit_s,
+        "soft_time_limit_s": launch.soft_time_limit_s,
+    }
+    return DryRun(task_type=launch.task_type, name=launch.name, params=params, options=options)
+
+
+def show_params(launch: Launch) -> str:
+    """Return the `kwargsrepr`, which logs and events show: secrets masked, length bounded."""
+    masked = {name: "***" if name in launch.secret_names else value for name, value in launch.params.items()}
+    text = repr(masked)
+    return text if len(text) <= REPR_CHARACTERS else text[: REPR_CHARACTERS - 1] + "…"

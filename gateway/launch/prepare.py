@@ -1,0 +1,97 @@
+"""From params and options to a `Launch`: the decision, without the broker."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.task_type import TaskType
+from gateway.errors import Fault, RefusedParamsError
+from gateway.launch.launch import Launch, LedgerEntry, Lineage
+from gateway.launch.options import NO_OPTIONS, InvalidOptionsError, LaunchOptions, read_options, start_at
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller asks to launch, as it came."""
+
+    task_type: str
+    params: Any
+    options: dict[str, Any] = {}
+    are_options_text: bool = False
+    """True when the options come from a query string."""
+    params_at: str = ""
+    """JSON Pointer of the params in the body."""
+    options_at: str = ""
+    lineage: Lineage | None = None
+
+    def __repr__(self) -> str:
+        """Name the wish without its values."""
+        return f"Wish({self.task_type!r})"
+
+
+def prepare(wish: Wish, catalog: Catalog, *, now: datetime) -> Launch:
+    """Decide what is launched for a wish; the id is minted once nothing can refuse it any more.
+
+    Raises: UnknownTaskTypeError; RefusedParamsError with every fault of params and options.
+    """
+    task_type = catalog.find(wish.task_type)
+    params, options = _check(wish, task_type)
+    expires_s = options.expires_s if options.expires_s is not None else task_type.expires_s
+    return Launch(
+        task_type=task_type.task_type,
+        name=task_type.name,
+        params=params,
+        secret_names=task_type.params.secret_names,
+        queue=task_type.queue,
+        priority=options.priority if options.priority is not None else task_type.priority,
+        eta=start_at(options, now=now),
+        expires_at=None if expires_s is None else now + timedelta(seconds=expires_s),
+        time_limit_s=task_type.time_limit_s,
+        soft_time_limit_s=task_type.soft_time_limit_s,
+        keep_s=task_type.keep_s,
+        launched_at=now,
+        digest=catalog.digest,
+        generation=catalog.generation,
+        lineage=wish.lineage,
+    )
+
+
+def repeat(entry: LedgerEntry, overrides: dict[str, Any]) -> Wish:
+    """Wish for a recorded launch once more, with some params set anew.
+
+    Raises: RefusedParamsError naming every secret param that must be given again, as none is ever recorded.
+    """
+    missing = [name for name in entry.secrets if name not in overrides]
+    if missing:
+        detail = "a secret is never recorded: give it again"
+        raise RefusedParamsError(
+            tuple(Fault(pointer=f"/params/{name}", code="secret", detail=detail) for name in missing)
+        )
+    lineage = Lineage(
+        retry_of=entry.task_id,
+        root_id=entry.lineage.root_id if entry.lineage else entry.task_id,
+        attempt=(entry.lineage.attempt if entry.lineage else 1) + 1,
+    )
+    return Wish(task_type=entry.task_type, params=entry.params | overrides, params_at="/params", lineage=lineage)
+
+
+def _check(wish: Wish, task_type: TaskType) -> tuple[dict[str, Any], LaunchOptions]:
+    faults: list[Fault] = []
+    params: dict[str, Any] = {}
+    options = NO_OPTIONS
+    try:
+        params = task_type.params.accept(wish.params)
+    except RefusedParamsError as error:
+        at = wish.params_at
+        faults += [msgspec.structs.replace(fault, pointer=at + fault.pointer) for fault in error.faults]
+    if wish.options:
+        try:
+            options = read_options(
+                wish.options, allowed=task_type.caller_options, strict=not wish.are_options_text, at=wish.options_at
+            )
+        except InvalidOptionsError as error:
+            faults += error.faults
+    if faults:
+        raise RefusedParamsError(tuple(faults))
+    return params, options

@@ -1,0 +1,81 @@
+"""The bodies of the launch routes, read into values; every fault of a body is found at once."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from gateway.errors import Fault, RefusedParamsError
+
+
+class LaunchBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /tasks/launch`."""
+
+    task_type: str
+    params: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+
+
+class RetryBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /tasks/{task_id}/retry`: params to set anew, secrets among them."""
+
+    params: dict[str, Any] = {}
+
+
+def read_launch_body(body: object) -> LaunchBody:
+    """Read the body of a launch.
+
+    Raises: RefusedParamsError with every fault of its members.
+    """
+    _refuse(find_member_faults(body, LaunchBody))
+    return msgspec.convert(body, LaunchBody)
+
+
+def read_retry_body(body: object) -> RetryBody:
+    """Read the body of a retry; an empty body is no override.
+
+    Raises: RefusedParamsError with every fault of its members.
+    """
+    _refuse(find_member_faults(body, RetryBody))
+    return msgspec.convert(body, RetryBody)
+
+
+def find_member_faults(body: object, kind: type[Struct]) -> tuple[Fault, ...]:
+    """Find every member of an object that its struct does not allow."""
+    if not isinstance(body, dict):
+        return (Fault(pointer="", code="type", detail="wanted a JSON object", expected="object"),)
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    unknown = [
+        Fault(
+            pointer="/" + name.replace("~", "~0").replace("/", "~1")[:128],
+            code="additionalProperties",
+            detail="no such member",
+            expected=sorted(fields),
+        )
+        for name in body
+        if name not in fields
+    ]
+    missing = [
+        Fault(pointer=f"/{name}", code="required", detail=f"{name} is missing")
+        for name, field in fields.items()
+        if field.required and name not in body
+    ]
+    wrong = [
+        Fault(
+            pointer=f"/{name}",
+            code="type",
+            detail=f"wanted {_KINDS[field.type]}",
+            expected=_KINDS[field.type].split()[-1],
+        )
+        for name, field in fields.items()
+        if name in body and not isinstance(body[name], str if field.type is str else dict)
+    ]
+    return (*unknown, *missing, *wrong)
+
+
+_KINDS: dict[Any, str] = {str: "a string", dict[str, Any]: "an object"}
+
+
+def _refuse(faults: tuple[Fault, ...]) -> None:
+    if faults:
+        raise RefusedParamsError(faults)

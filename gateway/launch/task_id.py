@@ -1,0 +1,43 @@
+"""Task ids: UUIDs of version 7 that this deployment can recognise as its own.
+
+The ledger forgets; an id must not. Twenty-four of the random bits are a keyed digest of the rest, so that an
+id whose ledger row has expired can be told from one that was never launched here (410 against 404) without
+keeping anything. The key lives in the ledger. It guards no secret: one id in 16 million passes by chance.
+
+Source: RFC 9562, section 5.7 (rand_a and rand_b may hold anything).
+"""
+
+import re
+from hashlib import blake2b
+
+_CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_DIGEST_BYTES = 3
+ENTROPY_BYTES = 7
+
+
+def mint(*, now_ms: int, entropy: bytes, identity: bytes) -> str:
+    """Make the id of a task.
+
+    Shape: `entropy` is `ENTROPY_BYTES` random bytes; `identity` is the key of this deployment.
+    Units: `now_ms` is milliseconds since 1970.
+    """
+    head = bytearray(now_ms.to_bytes(6) + entropy)
+    head[6] = 0x70 | head[6] & 0x0F
+    head[8] = 0x80 | head[8] & 0x3F
+    text = (head + _digest(head, identity)).hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def is_task_id(text: str) -> bool:
+    """Tell whether a text is a UUID in its canonical form: nothing else reaches the ledger."""
+    return _CANONICAL.fullmatch(text) is not None
+
+
+def is_minted_here(task_id: str, *, identity: bytes) -> bool:
+    """Tell whether a canonical id was minted with this identity."""
+    raw = bytes.fromhex(task_id.replace("-", ""))
+    return raw[-_DIGEST_BYTES:] == _digest(raw[:-_DIGEST_BYTES], identity)
+
+
+def _digest(head: bytes | bytearray, identity: bytes) -> bytes:
+    return blake2b(head, digest_size=_DIGEST_BYTES, key=identity).digest()

@@ -1,0 +1,76 @@
+"""Reading `tasks.yaml` from the disk: the one place that opens it.
+
+What comes in: a path, of a file or of a folder whose `*.yaml` files are read together. What goes out: a compiled
+Catalog, or a ConfigError with every issue. It never blocks on what is not a regular file.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.compiling import compile_catalog
+from gateway.config import parse, read
+from gateway.errors import ConfigError, Issue
+
+MAX_FILE_BYTES = 1_048_576
+Sources = dict[str, bytes]
+"""The content of each file, by the name that issues give it."""
+
+
+def load_catalog(path: Path, *, default_queue: str, keep_s: int, generation: int = 1) -> Catalog:
+    """Load, read and compile.
+
+    Raises: ConfigError with every issue of every file, in the order of their places.
+    """
+    return compile_sources(read_sources(path), default_queue=default_queue, keep_s=keep_s, generation=generation)
+
+
+def compile_sources(sources: Sources, *, default_queue: str, keep_s: int, generation: int) -> Catalog:
+    """Compile what was read.
+
+    Raises: ConfigError with every issue of every file, in the order of their places.
+    """
+    parsed = [parse(data, file=file) for file, data in sources.items()]
+    unsound = [issue for _, issues in parsed for issue in issues]
+    config, issues = read([document for document, _ in parsed if document is not None])
+    catalog, more = compile_catalog(config, default_queue=default_queue, keep_s=keep_s, generation=generation)
+    # What is not even sound YAML was read as something else; what that leads to says nothing new.
+    blamed = {(issue.file, issue.line, issue.column) for issue in unsound}
+    found = unsound + [issue for issue in [*issues, *more] if (issue.file, issue.line, issue.column) not in blamed]
+    if found:
+        raise ConfigError(tuple(sorted(found, key=lambda issue: (issue.file, issue.line, issue.column, issue.path))))
+    return catalog
+
+
+def read_sources(path: Path) -> Sources:
+    """Read a file, or every `*.yaml` of a folder.
+
+    Raises: ConfigError when there is nothing to read, or something that is not a plain file.
+    """
+    if not path.is_dir():
+        return {str(path): _read_file(path)}
+    files = sorted(each for each in path.glob("*.yaml") if not each.name.startswith("."))
+    if not files:
+        raise ConfigError((_blame(path, "a folder without *.yaml files", "at least one"),))
+    return {str(each): _read_file(each) for each in files}
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        # Opened without waiting: a FIFO with no writer would block for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigError((_blame(path, f"no readable file: {error.strerror}", "a tasks.yaml"),)) from error
+    with os.fdopen(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise ConfigError((_blame(path, "something that is not a regular file", "a tasks.yaml"),))
+        if mode & stat.S_IWOTH:
+            hint = f"chmod o-w {path}"
+            raise ConfigError((_blame(path, "a file that anybody may write", "one that only its owner may", hint),))
+        return file.read(MAX_FILE_BYTES + 1)
+
+
+def _blame(path: Path, found: str, wanted: str, hint: str | None = None) -> Issue:
+    return Issue(file=str(path), line=1, column=1, path="", found=found, wanted=wanted, hint=hint)

@@ -1,0 +1,159 @@
+"""The running gateway: connections, the served app, and the order in which they open and close."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import structlog
+from litestar import Litestar
+from redis.asyncio import Redis
+
+from gateway.backends.kombu.app import make_app
+from gateway.backends.kombu.publisher import KombuPublisher
+from gateway.backends.kombu.workers import CeleryWorkers
+from gateway.backends.outbox import OutboxPublisher
+from gateway.backends.redis.connection import connect
+from gateway.backends.redis.ledger import RedisLedger
+from gateway.backends.redis.publisher import RedisPublisher
+from gateway.backends.redis.results import RedisResults
+from gateway.catalog.catalog import Catalog
+from gateway.errors import BackendError
+from gateway.flows import Services
+from gateway.loading import load_catalog
+from gateway.logs import configure_logs
+from gateway.ports import Probe, Publisher
+from gateway.settings import Settings, is_redis, load, mask_url
+from gateway.web.app import build_app
+from gateway.web.site import Site
+
+DEADLINE_SHARE = 0.9
+"""Of the deadline promised to callers, what the waits inside may use."""
+_log = structlog.get_logger("gateway.runtime")
+
+
+class Runtime:
+    """One gateway process: an ASGI callable in front of the app of the present catalog."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        self._settings = settings
+        self._deadline_s = settings.deadline_s * DEADLINE_SHARE
+        self._clients: dict[str, Redis] = {}
+        self._closing = AsyncExitStack()
+        self._catalog = catalog
+        self._workers = self._make_workers()
+        self._site = self._make_site()
+        self._app: Litestar = build_app(self._site)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one connection with the app of the moment it came in."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        await receive()
+        self._workers.start()
+        self._closing.callback(self._workers.close)
+        for client in self._clients.values():
+            self._closing.push_async_callback(client.aclose)
+        look = asyncio.create_task(self._look_beneath())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        look.cancel()
+        await self._closing.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _look_beneath(self) -> None:
+        """Say at once what does not answer; the gateway serves all the same, and recovers by itself."""
+        urls = {"broker": "broker_url", "ledger": "redis_url", "results": "result_url"}
+        for probe in self._site.probes:
+            setting = urls[probe.name]
+            try:
+                await probe.check()
+            except BackendError as error:
+                _log.warning(
+                    "part_missing",
+                    part=probe.name,
+                    detail=str(error),
+                    url=mask_url(getattr(self._settings, setting)),
+                    advice=f"start it or set GATEWAY_{setting.upper()}; until then launches answer 503",
+                )
+
+    def _make_site(self) -> Site:
+        settings, deadline_s = self._settings, self._deadline_s
+        ledger = RedisLedger(self._client(settings.redis_url), prefix=settings.key_prefix, deadline_s=deadline_s)
+        results = RedisResults(
+            self._client(settings.result_url), key_prefix=settings.result_key_prefix, deadline_s=deadline_s
+        )
+        publisher, broker = self._make_publisher()
+        return Site(
+            catalog=self._catalog,
+            services=Services(publisher=publisher, ledger=ledger, results=results, workers=self._workers),
+            probes=(broker, ledger, results),
+            prefix=settings.prefix,
+            max_body_bytes=settings.max_body_bytes,
+            deadline_s=deadline_s,
+        )
+
+    def _make_publisher(self) -> tuple[Publisher, Probe]:
+        settings, deadline_s = self._settings, self._deadline_s
+        ledger_prefix = settings.key_prefix if settings.broker_url == settings.redis_url else None
+        if is_redis(settings.broker_url):
+            broker: RedisPublisher | KombuPublisher = RedisPublisher(
+                self._client(settings.broker_url),
+                ledger_prefix=ledger_prefix,
+                key_prefix=settings.broker_key_prefix,
+                origin=f"{os.getpid()}@{socket.gethostname()}",
+                deadline_s=deadline_s,
+            )
+        else:
+            broker = KombuPublisher(self._make_celery(), deadline_s=deadline_s)
+            self._closing.callback(broker.close)
+        if ledger_prefix is not None:
+            return broker, broker
+        outbox = OutboxPublisher(
+            self._client(settings.redis_url), broker, prefix=settings.key_prefix, deadline_s=deadline_s
+        )
+        return outbox, broker
+
+    def _make_workers(self) -> CeleryWorkers:
+        return CeleryWorkers(
+            self._make_celery(),
+            queues=self._name_queues,
+            refresh_s=self._settings.workers_refresh_s,
+            deadline_s=self._deadline_s,
+        )
+
+    def _make_celery(self) -> Any:
+        settings = self._settings
+        return make_app(
+            settings.broker_url,
+            key_prefix=settings.broker_key_prefix,
+            deadline_s=self._deadline_s,
+            default_queue=settings.default_queue,
+        )
+
+    def _name_queues(self) -> Iterator[str]:
+        return (task_type.queue for task_type in self._catalog.task_types.values())
+
+    def _client(self, url: str) -> Redis:
+        """Return the one client of a URL."""
+        if url not in self._clients:
+            self._clients[url] = connect(url, deadline_s=self._deadline_s)
+        return self._clients[url]
+
+
+def make_runtime() -> Runtime:
+    """Make the gateway of the process's environment; the factory that the server calls in each of its processes.
+
+    Raises: SettingsError, ConfigError.
+    """
+    settings = load(os.environ)
+    configure_logs(level=settings.log_level, style=settings.log_format)
+    catalog = load_catalog(Path(settings.config), default_queue=settings.default_queue, keep_s=settings.keep_s)
+    return Runtime(settings, catalog)

@@ -1,0 +1,140 @@
+"""Every defect of a schema, found when the file is read."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import jsonschema_rs
+from msgspec import Struct
+
+from gateway.config.model import Schema
+from gateway.schema.references import FILE_PREFIX, NAMED_URI, make_validator, name_of
+from gateway.schema.vocabulary import FORMATS, KEYWORDS, OLD_KEYWORDS, Steps, walk_schemas
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+MAX_PATTERN_CHARACTERS = 1000
+_META = jsonschema_rs.Draft202012Validator({"$ref": DRAFT}, offline=True)
+
+
+class SchemaIssue(Struct, frozen=True, kw_only=True):
+    """One defect, at the steps that lead to it from the schema's own root."""
+
+    path: Steps
+    found: str
+    wanted: str
+    hint: str | None = None
+    is_key: bool = False
+    """True when the key is to blame rather than its value."""
+
+
+def check_schema(schema: Schema, *, named: Mapping[str, Schema]) -> list[SchemaIssue]:
+    """Find what is wrong with one schema, word by word; whether its references resolve is for `check_whole`."""
+    issues = list(_check_against_metaschema(schema))
+    blamed = {issue.path for issue in issues}
+    for steps, each in walk_schemas(schema):
+        if isinstance(each, dict):
+            issues += (issue for issue in _check_keywords(each, steps, named) if issue.path not in blamed)
+    return issues
+
+
+def check_whole(uri: str, registry: jsonschema_rs.Registry) -> list[SchemaIssue]:
+    """Find what only shows when the schema behind a URI is compiled: references that lead nowhere."""
+    try:
+        make_validator({"$ref": uri}, registry)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        words = str(getattr(error, "message", error)).splitlines()[0].replace(NAMED_URI, FILE_PREFIX)
+        return [SchemaIssue(path=(), found=f"a schema that cannot be compiled: {words}", wanted="one that can")]
+    return []
+
+
+def check_defaults(schema: Schema, uri: str, registry: jsonschema_rs.Registry) -> Iterator[SchemaIssue]:
+    """Find the defaults that their own schema refuses, at any depth."""
+    for steps, each in walk_schemas(schema):
+        if not isinstance(each, dict) or "default" not in each:
+            continue
+        pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1").replace("%", "%25") for step in steps)
+        validator = make_validator({"$ref": f"{uri}#{pointer}"}, registry)
+        error = next(iter(validator.iter_errors(each["default"])), None)
+        if error is not None:
+            yield SchemaIssue(
+                path=(*steps, "default"),
+                found="a default that its own schema refuses",
+                wanted=f"one that fits its `{error.kind.name}`",
+            )
+
+
+def _check_against_metaschema(schema: Schema) -> Iterator[SchemaIssue]:
+    for error in _META.iter_errors(schema):
+        steps = tuple(error.instance_path)
+        last = error.kind.as_dict()
+        wanted = f"what JSON Schema 2020-12 allows for `{steps[-1]}`" if steps else "a JSON Schema"
+        if error.kind.name == "type":
+            wanted = " or ".join(last["types"])
+        elif error.kind.name == "enum":
+            wanted = f"one of {', '.join(map(str, last['options']))}"
+        yield SchemaIssue(path=steps, found=_show(_dig(schema, steps)), wanted=wanted)
+
+
+def _check_keywords(schema: dict[str, Any], steps: Steps, named: Mapping[str, Schema]) -> Iterator[SchemaIssue]:
+    for keyword, value in schema.items():
+        path = (*steps, keyword)
+        if keyword not in KEYWORDS and not keyword.startswith("x-"):
+            near = get_close_matches(keyword, KEYWORDS, n=1)
+            hint = OLD_KEYWORDS.get(keyword) or (f"did you mean `{near[0]}`?" if near else None)
+            wanted = "a keyword of JSON Schema 2020-12, or one that begins with `x-`"
+            yield SchemaIssue(path=path, found="an unknown keyword", wanted=wanted, hint=hint, is_key=True)
+        elif keyword == "$ref" and isinstance(value, str):
+            yield from _check_reference(value, path, named)
+        elif keyword == "$schema" and value not in {DRAFT, f"{DRAFT}#"}:
+            yield SchemaIssue(path=path, found=_show(value), wanted=f"{DRAFT}, or nothing")
+        elif keyword == "format" and isinstance(value, str) and value not in FORMATS:
+            near = get_close_matches(value, FORMATS, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else None
+            yield SchemaIssue(path=path, found=f"the format {value!r}", wanted="one that is checked", hint=hint)
+        elif keyword == "pattern" and isinstance(value, str):
+            yield from _check_pattern(value, path)
+        elif keyword == "patternProperties" and isinstance(value, dict):
+            for pattern in value:
+                yield from _check_pattern(pattern, (*path, pattern), is_key=True)
+
+
+def _check_reference(reference: str, path: Steps, named: Mapping[str, Schema]) -> Iterator[SchemaIssue]:
+    name = name_of(reference)
+    if name is not None and name not in named:
+        near = get_close_matches(name, named, n=1)
+        hint = f"did you mean `{FILE_PREFIX}{near[0]}`?" if near else None
+        yield SchemaIssue(path=path, found=f"a $ref to {reference}", wanted="a schema under `schemas`", hint=hint)
+    elif reference.startswith(("http:", "https:")) and not reference.startswith(
+        "https://json-schema.org/draft/2020-12/"
+    ):
+        yield SchemaIssue(
+            path=path,
+            found=f"a $ref to another host, {reference[:80]}",
+            wanted="a schema of this file: none is ever fetched",
+        )
+
+
+def _check_pattern(pattern: str, path: Steps, *, is_key: bool = False) -> Iterator[SchemaIssue]:
+    found: str | None = None
+    if len(pattern) > MAX_PATTERN_CHARACTERS:
+        found = f"a pattern of more than {MAX_PATTERN_CHARACTERS} characters"
+    else:
+        try:
+            jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=jsonschema_rs.RegexOptions())
+        except (jsonschema_rs.ValidationError, ValueError):
+            found = f"the pattern {pattern[:80]!r}"
+    if found is not None:
+        wanted = "one that runs in linear time: no look-around, no back-reference"
+        yield SchemaIssue(path=path, found=found, wanted=wanted, is_key=is_key)
+
+
+def _dig(value: Any, steps: Steps) -> Any:
+    for step in steps:
+        value = value[step]
+    return value
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    return "a list" if isinstance(value, list) else f"{value!r}"[:80]

@@ -1,0 +1,132 @@
+"""The door: JSON that a worker will see exactly as it was sent, or none at all.
+
+What comes in: the bytes of a body. What goes out: plain data. What parsers disagree on, or what Celery's own reader
+would turn into something else, is refused. The accepted path is one msgspec decode and a few passes in C.
+Source: RFC 8259, section 4 (duplicate names) and 9 (limits); kombu/utils/json.py::object_hook.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from gateway.errors import Fault, MalformedBodyError, RefusedParamsError
+
+MAX_DEPTH = 64
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+_ENVELOPE = {"__type__", "__value__"}
+_LONG_DIGITS = re.compile(rb"[0-9]{19}")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_DECODE = msgspec.json.Decoder().decode
+
+
+def parse_body(raw: bytes) -> Any:
+    """Parse one body.
+
+    Raises: MalformedBodyError for anything but unambiguous JSON; RefusedParamsError for Kombu's own envelope.
+    """
+    # Counting every bracket is enough to prove most bodies shallow; only the rest are scanned.
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        _check_depth(raw)
+    value = _decode(raw)
+    # Every pair has a colon outside of strings: as many pairs as colons proves that no key came twice.
+    if _count_pairs(value) != raw.count(b":"):
+        _check_duplicates(raw)
+    if _LONG_DIGITS.search(raw):
+        _check_numbers(value)
+    if b"__" in raw or b"\\u" in raw:
+        _refuse_envelopes(value)
+    return value
+
+
+def _decode(raw: bytes) -> Any:
+    try:
+        return _DECODE(raw)
+    except UnicodeDecodeError as error:
+        raise MalformedBodyError(f"the body is not UTF-8 at byte {error.start}") from error
+    except msgspec.DecodeError as error:
+        if not raw.strip():
+            raise MalformedBodyError("the body is empty; send JSON") from error
+        raise MalformedBodyError(f"the body is not JSON: {_explain(error)}") from error
+
+
+def _explain(error: msgspec.DecodeError) -> str:
+    words = str(error)
+    return "a number beyond 64 bits" if words == "Number out of range" else words
+
+
+def _check_depth(raw: bytes) -> None:
+    depth = deepest = 0
+    for byte in _STRING.sub(b"", raw):
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    if deepest > MAX_DEPTH:
+        raise MalformedBodyError(f"the body is nested deeper than {MAX_DEPTH} levels")
+
+
+def _count_pairs(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(_count_pairs(item) for item in value.values() if type(item) in _COLLECTIONS)
+    if isinstance(value, list):
+        return sum(_count_pairs(item) for item in value if type(item) in _COLLECTIONS)
+    return 0
+
+
+_COLLECTIONS = frozenset({dict, list})
+
+
+def _check_duplicates(raw: bytes) -> None:
+    """Parse once more with a reader that shows every pair.
+
+    Raises: MalformedBodyError.
+    """
+
+    def build(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        built = dict(pairs)
+        if len(built) != len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise MalformedBodyError(f"the body has the key {twice[:64]!r} twice in one object")
+        return built
+
+    json.loads(raw, object_pairs_hook=build, parse_int=len)
+
+
+def _check_numbers(value: Any) -> None:
+    for _, each in _walk(value, ""):
+        if type(each) is int and not INT64_MIN <= each <= INT64_MAX:
+            raise MalformedBodyError("the body has an integer beyond 64 bits")
+
+
+def _refuse_envelopes(value: Any) -> None:
+    faults = tuple(
+        Fault(
+            pointer=pointer,
+            code="reserved_object",
+            detail="an object of just `__type__` and `__value__` is Kombu's own and would reach the worker changed",
+        )
+        for pointer, each in _walk(value, "")
+        if type(each) is dict and each.keys() == _ENVELOPE
+    )
+    if faults:
+        raise RefusedParamsError(faults)
+
+
+def _walk(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:
+    yield pointer, value
+    if type(value) is dict:
+        for key, item in value.items():
+            yield from _walk(item, f"{pointer}/{escape(key)}")
+    elif type(value) is list:
+        for index, item in enumerate(value):
+            yield from _walk(item, f"{pointer}/{index}")
+
+
+def escape(step: str | int) -> str:
+    """Write one step of a JSON Pointer (RFC 6901)."""
+    return str(step).replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,132 @@
+"""What the environment says, fixed for the life of the process.
+
+What comes in: the `GATEWAY_…` variables. What goes out: one frozen `Settings`. The table of settings in
+`gateway serve --help` and in the README is made from the fields below, so that it cannot lie.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, get_type_hints
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+from gateway.errors import SettingsError
+
+DEFAULT_URL = "redis://127.0.0.1:6379/0"
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+socket")
+_PREFIX = "GATEWAY_"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The settings of one gateway process; every field is `GATEWAY_` and its name in capitals."""
+
+    config: Annotated[str, Meta(description="The tasks.yaml to serve.")] = "tasks.yaml"
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8000
+    workers: Annotated[int, Meta(ge=1, le=64, description="Gateway processes that share the port.")] = 1
+    insecure: Annotated[bool, Meta(description="Serve other hosts although no authentication is configured.")] = False
+    broker_url: Annotated[str, Meta(description="The broker of the Celery workers.")] = ""
+    result_url: Annotated[str, Meta(description="Celery's result backend; a Redis.")] = ""
+    redis_url: Annotated[str, Meta(description="The Redis that keeps the ledger.")] = ""
+    prefix: Annotated[str, Meta(pattern=r"^(/[a-z0-9_-]+)*\Z", description="Path before /tasks and /stats.")] = (
+        "/api/celery"
+    )
+    default_queue: Annotated[str, Meta(min_length=1, description="Queue of task types that name none.")] = "celery"
+    keep_s: Annotated[int, Meta(ge=60, description="How long a launch is remembered, in seconds.")] = 604_800
+    key_prefix: Annotated[str, Meta(description="Start of every ledger key.")] = "gateway:"
+    broker_key_prefix: Annotated[str, Meta(description="Celery's global_keyprefix of a Redis broker.")] = ""
+    result_key_prefix: Annotated[str, Meta(description="Celery's global_keyprefix of the result backend.")] = ""
+    deadline_s: Annotated[float, Meta(gt=0, le=60, description="Longest wait for broker, ledger or results.")] = 2.0
+    max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest request body.")] = 1_048_576
+    workers_refresh_s: Annotated[float, Meta(gt=0, description="Seconds between two looks at the Celery workers.")] = (
+        5.0
+    )
+    shutdown_s: Annotated[int, Meta(ge=1, description="Grace for open requests when stopping.")] = 20
+    log_level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)\Z", description="Least level logged.")] = (
+        "info"
+    )
+    log_format: Annotated[str, Meta(pattern=r"^(auto|json|text)\Z", description="auto: text on a terminal.")] = "auto"
+
+    def __repr__(self) -> str:
+        """Show no password: URLs are printed without their credentials."""
+        values = (f"{name}={mask_url(str(getattr(self, name)))}" for name in self.__struct_fields__)
+        return f"Settings({', '.join(values)})"
+
+
+def load(environment: Mapping[str, str], **overrides: object) -> Settings:
+    """Read the settings from `environment`; `overrides` (the command line) win where they are not None.
+
+    Raises: SettingsError naming every variable that is unknown or out of range.
+    """
+    given: dict[str, Any] = {
+        name.removeprefix(_PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(_PREFIX) and value != ""
+    }
+    given |= {name: value for name, value in overrides.items() if value is not None}
+    complaints = _find_complaints(given)
+    if complaints:
+        raise SettingsError("; ".join(complaints))
+    return _share_urls(msgspec.convert(given, Settings, strict=False))
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """List (variable, default, description) of every setting, in the order of the struct."""
+    hints = get_type_hints(Settings, include_extras=True)
+    rows = []
+    for field in msgspec.structs.fields(Settings):
+        meta = hints[field.name].__metadata__[0]
+        rows.append((_PREFIX + field.name.upper(), _show(field.name, field.default), meta.description))
+    return rows
+
+
+def mask_url(url: str) -> str:
+    """Drop the user and the password of a URL, for logs and messages."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc=f"…@{parts.netloc.rpartition('@')[2]}"))
+
+
+def is_redis(url: str) -> bool:
+    """Tell whether a URL names a Redis server."""
+    return urlsplit(url).scheme in REDIS_SCHEMES
+
+
+def _find_complaints(given: Mapping[str, Any]) -> list[str]:
+    hints = get_type_hints(Settings, include_extras=True)
+    complaints = []
+    for name, value in given.items():
+        if name not in hints:
+            complaints.append(f"{_PREFIX}{name.upper()} is not a setting")
+            continue
+        try:
+            msgspec.convert(value, hints[name], strict=False)
+        except msgspec.ValidationError as error:
+            complaints.append(f"{_PREFIX}{name.upper()}: {error}")
+    return complaints
+
+
+def _share_urls(settings: Settings) -> Settings:
+    """Let the first Redis URL given serve the others."""
+    given = (settings.broker_url, settings.redis_url, settings.result_url)
+    shared = next(filter(is_redis, given), None if any(given) else DEFAULT_URL)
+    if shared is None:
+        raise SettingsError("the ledger needs a Redis: set GATEWAY_REDIS_URL")
+    settings = msgspec.structs.replace(
+        settings,
+        broker_url=settings.broker_url or shared,
+        result_url=settings.result_url or shared,
+        redis_url=settings.redis_url or shared,
+    )
+    for name in ("result_url", "redis_url"):
+        if not is_redis(getattr(settings, name)):
+            raise SettingsError(f"{_PREFIX}{name.upper()} must be a Redis URL, as {DEFAULT_URL}")
+    return settings
+
+
+def _show(name: str, default: object) -> str:
+    if name.endswith("_url"):
+        return f"the first Redis URL given, else {DEFAULT_URL}"
+    return str(default).lower() if isinstance(default, bool) else str(default)

@@ -1,0 +1,96 @@
+"""Celery's result record, read as untrusted data.
+
+What comes in: the bytes under `celery-task-meta-…`. What goes out: a `ResultRecord` of plain JSON values.
+No class named in a record is ever looked up or built, and no record makes this raise.
+"""
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+MAX_DEPTH = 64
+# Kombu wraps what JSON lacks as {"__type__": …, "__value__": …}; the value alone is readable.
+_ENVELOPES = ("datetime", "date", "time", "uuid", "decimal", "set", "bytes", "base64")
+
+
+class ResultRecord(Struct, frozen=True, kw_only=True):
+    """One record of the result backend."""
+
+    status: str
+    result: Any = None
+    traceback: str | None = None
+    finished_at: datetime | None = None
+    worker: str | None = None
+    retries: int | None = None
+    is_readable: bool = True
+    """False when the bytes were not the JSON that Celery writes."""
+
+
+UNREADABLE = ResultRecord(status="UNKNOWN", is_readable=False)
+
+
+def read_record(raw: bytes) -> ResultRecord:
+    """Read one record; what cannot be read is `UNREADABLE`."""
+    try:
+        meta = _load(raw)
+    except (ValueError, RecursionError):
+        return UNREADABLE
+    if not isinstance(meta, dict) or not isinstance(meta.get("status"), str):
+        return UNREADABLE
+    return ResultRecord(
+        status=meta["status"][:64],
+        result=make_safe(meta.get("result")),
+        traceback=_as(meta.get("traceback"), str),
+        finished_at=_read_moment(meta.get("date_done")),
+        worker=_as(meta.get("worker"), str),
+        retries=_as(meta.get("retries"), int),
+    )
+
+
+def make_safe(value: object, *, depth: int = 0) -> Any:
+    """Turn whatever JSON's lax cousins allow into what JSON can say: NaN and infinities become null."""
+    if depth > MAX_DEPTH or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if isinstance(value, dict):
+        return _make_object_safe(value, depth + 1)
+    if isinstance(value, list):
+        return [make_safe(item, depth=depth + 1) for item in value]
+    return _clean(value) if isinstance(value, str) else value
+
+
+def _make_object_safe(value: dict[Any, Any], depth: int) -> Any:
+    if value.keys() == {"__type__", "__value__"} and value["__type__"] in _ENVELOPES:
+        return make_safe(value["__value__"], depth=depth)
+    return {_clean(key): make_safe(item, depth=depth) for key, item in value.items()}
+
+
+def _load(raw: bytes) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # Python writes NaN and lone surrogates that strict JSON refuses; its own reader takes them back.
+        return json.loads(raw)
+
+
+def _clean(text: str) -> str:
+    return text.encode(errors="replace").decode() if not text.isascii() else text
+
+
+def _as(value: object, kind: type) -> Any:
+    return value if type(value) is kind else None
+
+
+def _read_moment(value: object) -> datetime | None:
+    if isinstance(value, dict):
+        value = value.get("__value__")
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

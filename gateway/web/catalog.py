@@ -1,0 +1,52 @@
+"""The catalog's routes, and the workers' stats beside it."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from msgspec import Struct
+
+from gateway.catalog.task_type import CatalogEntry, TaskType, show
+from gateway.stats.stats import judge_availability, summarise
+from gateway.web.following import NoQuery
+from gateway.web.reading import read_query
+from gateway.web.site import Site, answer, encode_etag, find_in_path
+
+
+class CatalogQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of the catalog."""
+
+    tag: str | None = None
+
+
+def make_catalog_handlers(site: Site) -> list[HTTPRouteHandler]:
+    """Make the routes that describe what can be launched, and who runs it."""
+
+    @get(f"{site.prefix}/tasks")
+    async def list_task_types(request: Request[Any, Any, Any]) -> Response[bytes]:
+        tag = read_query(request, CatalogQuery).tag
+        chosen = (each for each in site.catalog.task_types.values() if tag is None or tag in each.tags)
+        body = msgspec.json.encode([_show(site, task_type) for task_type in chosen])
+        etag = encode_etag(body)
+        if request.headers.get("if-none-match") == etag:
+            return Response(b"", status_code=304, headers={"ETag": etag})
+        return Response(body, media_type="application/json", headers={"ETag": etag})
+
+    @get(f"{site.prefix}/tasks/types/{{task_type:str}}")
+    async def show_task_type(request: Request[Any, Any, Any], task_type: FromPath[str]) -> Response[bytes]:
+        read_query(request, NoQuery)
+        return answer(_show(site, find_in_path(site, task_type)))
+
+    @get(f"{site.prefix}/stats")
+    async def show_stats(request: Request[Any, Any, Any]) -> Response[bytes]:
+        read_query(request, NoQuery)
+        return answer(summarise(site.services.workers.view(), now=site.services.clock()))
+
+    return [list_task_types, show_task_type, show_stats]
+
+
+def _show(site: Site, task_type: TaskType) -> CatalogEntry:
+    availability = judge_availability(site.services.workers.view(), task_type.name)
+    return show(task_type, prefix=site.prefix, availability=availability)

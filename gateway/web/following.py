@@ -1,0 +1,64 @@
+"""The routes of tasks already launched: status, revoke, retry."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Annotated, Any, TypeVar
+
+from litestar import Request, Response, delete, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from msgspec import Meta, Struct
+
+from gateway import flows
+from gateway.errors import BackendError
+from gateway.launch.launch import write_receipt
+from gateway.launch.request import read_retry_body
+from gateway.web.reading import read_json, read_query
+from gateway.web.site import Site, answer
+
+T = TypeVar("T")
+
+
+class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of routes that take none."""
+
+
+class RevokeQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of a revoke."""
+
+    terminate: bool = False
+    signal: Annotated[str, Meta(pattern=r"^SIG(TERM|KILL|INT|QUIT|USR1|HUP)\Z")] = "SIGTERM"
+
+
+def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
+    """Make the routes of single tasks."""
+    path = f"{site.prefix}/tasks/{{task_id:str}}"
+
+    @get(path)
+    async def follow(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
+        read_query(request, NoQuery)
+        return answer(await _in_time(flows.follow(task_id, site.services), site))
+
+    @delete(path, status_code=200)
+    async def revoke(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
+        query = read_query(request, RevokeQuery)
+        revoking = flows.revoke(task_id, site.services, terminate=query.terminate, signal=query.signal)
+        return answer(await _in_time(revoking, site))
+
+    @post(f"{path}/retry", status_code=200)
+    async def retry(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
+        read_query(request, NoQuery)
+        body = read_retry_body(await read_json(request, empty={}))
+        launch = await flows.retry(task_id, body, site.catalog, site.services)
+        return answer(write_receipt(launch, prefix=site.prefix))
+
+    return [follow, revoke, retry]
+
+
+async def _in_time(flow: Awaitable[T], site: Site) -> T:
+    """Bound a flow of several waits as one."""
+    try:
+        async with asyncio.timeout(site.deadline_s):
+            return await flow
+    except TimeoutError as error:
+        raise BackendError("ledger, broker or result backend do not answer in time") from error

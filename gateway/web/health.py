@@ -1,0 +1,67 @@
+"""Liveness, which depends on nothing, and readiness, which names each thing the gateway stands on."""
+
+import asyncio
+import time
+
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Struct
+
+from gateway.errors import BackendError
+from gateway.ports import Probe
+from gateway.web.site import Site, answer
+
+PROBE_S = 1.0
+
+
+class PartHealth(Struct, frozen=True, kw_only=True):
+    """One thing the gateway stands on."""
+
+    is_ready: bool
+    latency_ms: float
+    error: str | None = None
+
+
+class Readiness(Struct, frozen=True, kw_only=True):
+    """The answer of `/health/ready`."""
+
+    status: str
+    parts: dict[str, PartHealth]
+    digest: str
+    generation: int
+
+
+def make_health_handlers(site: Site) -> list[HTTPRouteHandler]:
+    """Make the health routes, outside the prefix."""
+
+    @get("/health/live")
+    async def live() -> Response[bytes]:
+        return answer({"status": "live"})
+
+    @get("/health/ready")
+    async def ready() -> Response[bytes]:
+        checked = await asyncio.gather(*(_check(probe) for probe in site.probes))
+        parts = {probe.name: health for probe, health in zip(site.probes, checked, strict=True)}
+        is_ready = all(part.is_ready for part in parts.values())
+        readiness = Readiness(
+            status="ready" if is_ready else "not ready",
+            parts=parts,
+            digest=site.catalog.digest,
+            generation=site.catalog.generation,
+        )
+        return answer(readiness, status=200 if is_ready else 503)
+
+    return [live, ready]
+
+
+async def _check(probe: Probe) -> PartHealth:
+    began = time.perf_counter()
+    error: str | None = None
+    try:
+        async with asyncio.timeout(PROBE_S):
+            await probe.check()
+    except BackendError as failure:
+        error = str(failure)
+    except TimeoutError:
+        error = f"no answer within {PROBE_S:g} s"
+    return PartHealth(is_ready=error is None, latency_ms=round((time.perf_counter() - began) * 1000, 3), error=error)

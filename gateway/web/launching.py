@@ -1,0 +1,90 @@
+"""The routes that launch: one for every task type, one for any task type by name."""
+
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from msgspec import Struct
+
+from gateway import flows
+from gateway.launch.launch import write_receipt
+from gateway.launch.options import LaunchOptions
+from gateway.launch.prepare import Wish
+from gateway.launch.request import read_launch_body
+from gateway.web.reading import read_json, read_query, read_query_members
+from gateway.web.site import Site, answer, find_in_path
+
+OPTION_NAMES = frozenset(LaunchOptions.__struct_fields__)
+
+
+class LaunchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of the launch routes."""
+
+    dry_run: bool = False
+
+
+def make_launch_handlers(site: Site) -> list[HTTPRouteHandler]:
+    """Make the launch routes of a catalog."""
+    return [
+        _make_generic_handler(site),
+        _make_fallback_handler(site),
+        *(_make_typed_handler(site, name) for name in site.catalog.task_types),
+    ]
+
+
+def _make_generic_handler(site: Site) -> HTTPRouteHandler:
+    @post(f"{site.prefix}/tasks/launch", status_code=200)
+    async def launch(request: Request[Any, Any, Any]) -> Response[bytes]:
+        query = read_query(request, LaunchQuery)
+        body = read_launch_body(await read_json(request))
+        wish = Wish(
+            task_type=body.task_type,
+            params=body.params,
+            options=body.options,
+            params_at="/params",
+            options_at="/options",
+        )
+        return await _launch(site, wish, is_dry_run=query.dry_run, status=200)
+
+    return launch
+
+
+def _make_typed_handler(site: Site, task_type: str) -> HTTPRouteHandler:
+    @post(f"{site.prefix}/tasks/launch/{task_type}", status_code=202, name=f"launch {task_type}")
+    async def launch_type(request: Request[Any, Any, Any]) -> Response[bytes]:
+        return await _launch_by_path(site, task_type, request)
+
+    return launch_type
+
+
+def _make_fallback_handler(site: Site) -> HTTPRouteHandler:
+    @post(f"{site.prefix}/tasks/launch/{{task_type:str}}", status_code=202)
+    async def launch_unknown(request: Request[Any, Any, Any], task_type: FromPath[str]) -> Response[bytes]:
+        return await _launch_by_path(site, task_type, request)
+
+    return launch_unknown
+
+
+async def _launch_by_path(site: Site, task_type: str, request: Request[Any, Any, Any]) -> Response[bytes]:
+    find_in_path(site, task_type)
+    members = read_query_members(request)
+    options = {name: members[name] for name in members.keys() & OPTION_NAMES}
+    query = read_query(request, LaunchQuery, but=OPTION_NAMES)
+    wish = Wish(
+        task_type=task_type,
+        params=await read_json(request),
+        options=options,
+        are_options_text=True,
+        options_at="/query",
+    )
+    return await _launch(site, wish, is_dry_run=query.dry_run, status=202)
+
+
+async def _launch(site: Site, wish: Wish, *, is_dry_run: bool, status: int) -> Response[bytes]:
+    if is_dry_run:
+        return answer(flows.rehearse(wish, site.catalog, site.services))
+    receipt = write_receipt(await flows.launch(wish, site.catalog, site.services), prefix=site.prefix)
+    headers = {"Location": receipt.status_url} if status == HTTPStatus.ACCEPTED else {}
+    return answer(receipt, status=status, headers=headers)

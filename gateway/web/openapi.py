@@ -1,0 +1,148 @@
+"""The OpenAPI 3.1 document of a catalog: plain data, made once per generation.
+
+What comes in: the table of fixed operations and the compiled task types. What goes out: one JSON document, with a
+typed operation per task type.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from gateway import __version__
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.task_type import TaskType
+from gateway.launch.launch import DryRun, Receipt
+from gateway.launch.options import LaunchOptions
+from gateway.web.launching import LaunchQuery
+from gateway.web.operations import BODY_PROBLEMS, OPERATIONS, OUTAGE, PROBLEM_WORDS, Operation
+from gateway.web.problems import MEDIA_TYPE, Problem
+
+_REFERENCE = "#/components/schemas/"
+_DEFS = "#/$defs/"
+_PATH_PARAMETER = re.compile(r"\{(\w+)\}")
+_PATH_WORDS = {"task_id": "The id from the receipt.", "task_type": "A key of the catalog."}
+
+
+def write_openapi(catalog: Catalog, *, prefix: str) -> dict[str, Any]:
+    """Describe the whole API of a catalog; `prefix` is the path before `/tasks`."""
+    kinds = {Problem: None} | {
+        kind: None for each in OPERATIONS for _, *kinds in each.answers.values() for kind in kinds
+    }
+    kinds |= {each.body: None for each in OPERATIONS if each.body is not None}
+    shown, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE + "{name}")
+    schemas: dict[Any, Any] = dict(zip(kinds, shown, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for each in OPERATIONS:
+        path = prefix + each.path if each.is_prefixed else each.path
+        paths.setdefault(path, {})[each.method] = _write_operation(each, schemas)
+    for task_type in catalog.task_types.values():
+        components |= _write_components(task_type)
+        paths[f"{prefix}/tasks/launch/{task_type.task_type}"] = {"post": _write_launch(task_type, schemas)}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Task gateway",
+            "version": __version__,
+            "description": f"Launch, follow, revoke and retry Celery tasks. Catalog {catalog.digest}.",
+        },
+        "paths": paths,
+        "components": {"schemas": components},
+    }
+
+
+def _write_operation(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "operationId": operation.operation_id,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "parameters": [*_write_path_parameters(operation.path), *_write_query(operation.query)],
+        "responses": {
+            status: {"description": words} | _write_content([schemas[kind] for kind in kinds])
+            for status, (words, *kinds) in operation.answers.items()
+        }
+        | _write_problems(operation.problems, schemas),
+    }
+    if operation.body is not None:
+        is_required = any(field.required for field in msgspec.structs.fields(operation.body))
+        written["requestBody"] = {"required": is_required, **_as_json(schemas[operation.body])}
+    return written
+
+
+def _write_launch(task_type: TaskType, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+    body = _as_json({"$ref": f"{_REFERENCE}{task_type.task_type}.params"})
+    if task_type.examples:
+        body["content"]["application/json"]["examples"] = {
+            f"example {number}": {"value": example} for number, example in enumerate(task_type.examples, start=1)
+        }
+    options = [each for each in _write_query(LaunchOptions) if each["name"] in task_type.caller_options]
+    accepted = {"description": "Accepted: it is in the ledger and in the broker.", **_as_json(schemas[Receipt])}
+    accepted["headers"] = {"Location": {"description": "Its status.", "schema": {"type": "string"}}}
+    return {
+        "operationId": f"launch {task_type.task_type}",
+        "summary": task_type.title,
+        "description": task_type.description,
+        "tags": list(task_type.tags) or ["Launch"],
+        "deprecated": task_type.deprecated,
+        "parameters": [*_write_query(LaunchQuery), *options],
+        "requestBody": {"required": True, **body},
+        "responses": {
+            "200": {"description": "What a dry run would have sent.", **_as_json(schemas[DryRun])},
+            "202": accepted,
+        }
+        | _write_problems((*BODY_PROBLEMS, *OUTAGE), schemas),
+    }
+
+
+def _write_components(task_type: TaskType) -> dict[str, Any]:
+    """Move the params schema and its `$defs` among the components, as `#` is the whole document here."""
+    schema = dict(task_type.params.json_schema)
+    local = schema.pop("$defs", {})
+    return {
+        f"{task_type.task_type}.params": _point(schema, task_type.task_type),
+        **{f"{task_type.task_type}.{name}": _point(each, task_type.task_type) for name, each in local.items()},
+    }
+
+
+def _point(value: Any, task_type: str) -> Any:
+    if isinstance(value, list):
+        return [_point(item, task_type) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: f"{_REFERENCE}{task_type}.{item.removeprefix(_DEFS)}"
+        if key == "$ref" and isinstance(item, str) and item.startswith(_DEFS)
+        else _point(item, task_type)
+        for key, item in value.items()
+    }
+
+
+def _write_query(kind: type[msgspec.Struct] | None) -> list[dict[str, Any]]:
+    if kind is None:
+        return []
+    schema = msgspec.json.schema(kind)
+    properties = next(iter(schema["$defs"].values()))["properties"]
+    return [{"name": name, "in": "query", "required": False, "schema": each} for name, each in properties.items()]
+
+
+def _write_path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "description": _PATH_WORDS[name], "schema": {"type": "string"}}
+        for name in _PATH_PARAMETER.findall(path)
+    ]
+
+
+def _write_problems(statuses: Iterable[int], schemas: Mapping[Any, Any]) -> dict[str, Any]:
+    content = {MEDIA_TYPE: {"schema": schemas[Problem]}}
+    return {str(status): {"description": PROBLEM_WORDS[status], "content": content} for status in sorted(statuses)}
+
+
+def _write_content(alternatives: list[Any]) -> dict[str, Any]:
+    if len(alternatives) <= 1:
+        return _as_json(alternatives[0]) if alternatives else {}
+    return _as_json({"anyOf": alternatives})
+
+
+def _as_json(schema: Any) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": schema}}}

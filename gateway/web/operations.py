@@ -1,0 +1,136 @@
+"""The fixed operations of the API, as one table: what OpenAPI says of each route that no task type makes."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from gateway.catalog.task_type import CatalogEntry
+from gateway.launch.launch import DryRun, Receipt
+from gateway.launch.request import LaunchBody, RetryBody
+from gateway.stats.stats import Stats
+from gateway.status.status import RevokeAnswer, TaskStatus
+from gateway.web.catalog import CatalogQuery
+from gateway.web.following import RevokeQuery
+from gateway.web.health import Readiness
+from gateway.web.launching import LaunchQuery
+
+BODY_PROBLEMS = (400, 413, 415, 422)
+OUTAGE = (500, 503)
+PROBLEM_WORDS = {
+    400: "The body is not JSON that may travel to a worker.",
+    404: "Never launched here, or no such task type.",
+    409: "The task has already ended, or has not ended yet.",
+    410: "Launched here, but no longer remembered.",
+    413: "The body is too large.",
+    415: "The body is not declared as application/json.",
+    422: "The body or the query is not what is declared; `errors` lists every fault.",
+    500: "A fault of the gateway, named by `error_id`.",
+    503: "Ledger, broker or result backend do not answer; try again after `Retry-After` seconds.",
+}
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One route."""
+
+    method: str
+    path: str
+    operation_id: str
+    summary: str
+    tag: str
+    is_prefixed: bool = True
+    query: type[Struct] | None = None
+    body: type[Struct] | None = None
+    answers: dict[str, tuple[Any, ...]]
+    """Status to its description and the types that the body may have."""
+    problems: tuple[int, ...] = ()
+
+
+OPERATIONS = (
+    Operation(
+        method="get",
+        path="/tasks",
+        operation_id="listTaskTypes",
+        summary="List what can be launched",
+        tag="Catalog",
+        query=CatalogQuery,
+        answers={"200": ("The catalog.", list[CatalogEntry]), "304": ("Not changed since `If-None-Match`.",)},
+        problems=(422, 500),
+    ),
+    Operation(
+        method="get",
+        path="/tasks/types/{task_type}",
+        operation_id="showTaskType",
+        summary="Show one task type",
+        tag="Catalog",
+        answers={"200": ("The catalog's entry.", CatalogEntry)},
+        problems=(404, 422, 500),
+    ),
+    Operation(
+        method="post",
+        path="/tasks/launch",
+        operation_id="launch",
+        summary="Launch a task by the name of its type",
+        tag="Launch",
+        query=LaunchQuery,
+        body=LaunchBody,
+        answers={"200": ("Accepted: it is in the ledger and in the broker.", Receipt, DryRun)},
+        problems=(*BODY_PROBLEMS, *OUTAGE),
+    ),
+    Operation(
+        method="get",
+        path="/tasks/{task_id}",
+        operation_id="showTask",
+        summary="Tell what is known of a task",
+        tag="Tasks",
+        answers={"200": ("The status.", TaskStatus)},
+        problems=(404, 410, 422, *OUTAGE),
+    ),
+    Operation(
+        method="delete",
+        path="/tasks/{task_id}",
+        operation_id="revokeTask",
+        summary="Ask that a task not run, or stop",
+        tag="Tasks",
+        query=RevokeQuery,
+        answers={"200": ("What was requested, and what is confirmed.", RevokeAnswer)},
+        problems=(404, 409, 410, 422, *OUTAGE),
+    ),
+    Operation(
+        method="post",
+        path="/tasks/{task_id}/retry",
+        operation_id="retryTask",
+        summary="Launch a finished task again",
+        tag="Tasks",
+        body=RetryBody,
+        answers={"200": ("Accepted under a new id.", Receipt)},
+        problems=(404, 409, 410, *BODY_PROBLEMS, *OUTAGE),
+    ),
+    Operation(
+        method="get",
+        path="/stats",
+        operation_id="showStats",
+        summary="Show workers, queues and totals",
+        tag="Operations",
+        answers={"200": ("The last look at them.", Stats)},
+        problems=(422, 500),
+    ),
+    Operation(
+        method="get",
+        path="/health/live",
+        operation_id="isLive",
+        summary="Say that the process lives",
+        tag="Operations",
+        is_prefixed=False,
+        answers={"200": ("It does.", dict[str, str])},
+    ),
+    Operation(
+        method="get",
+        path="/health/ready",
+        operation_id="isReady",
+        summary="Say whether every part answers",
+        tag="Operations",
+        is_prefixed=False,
+        answers={"200": ("All do.", Readiness), "503": ("Some do not.", Readiness)},
+    ),
+)
+"""Beside these there is one launch route per task type; see `openapi`."""

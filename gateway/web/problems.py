@@ -1,0 +1,135 @@
+"""Problem documents: the one shape of every failure, and the one place that chooses a status.
+
+Source: RFC 9457.
+"""
+
+import secrets
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from msgspec import Struct
+
+from gateway import errors
+from gateway.errors import Fault
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = "1"
+_log = structlog.get_logger("gateway.web")
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of every failure."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    errors: tuple[Fault, ...] = ()
+    """Every fault of a refused body."""
+    near: tuple[str, ...] = ()
+    """Task types with a name like the unknown one."""
+    task_id: str | None = None
+    """The task that may or may not run, after an uncertain publish."""
+    error_id: str | None = None
+    """Names the log record of an internal error."""
+
+
+class UnsupportedMediaTypeError(errors.LaunchError):
+    """Raised when a body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+
+
+class UnknownPathError(errors.UnknownTaskTypeError):
+    """Raised when the path, not the body, names a task type that is not there."""
+
+
+STATUSES: dict[type[Exception], HTTPStatus] = {
+    errors.MalformedBodyError: HTTPStatus.BAD_REQUEST,
+    errors.RefusedParamsError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnknownPathError: HTTPStatus.NOT_FOUND,
+    errors.UnknownTaskTypeError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.LaunchError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UnknownTaskError: HTTPStatus.NOT_FOUND,
+    errors.ForgottenTaskError: HTTPStatus.GONE,
+    errors.TaskFinishedError: HTTPStatus.CONFLICT,
+    errors.TaskUnfinishedError: HTTPStatus.CONFLICT,
+    errors.BackendError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.GatewayError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""The nearest class along an error's class order decides."""
+
+
+def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer any exception with a problem document."""
+    if isinstance(error, HTTPException):
+        return _answer_framework(request, error)
+    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
+    if status is None or status is HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(error, errors.GatewayError):
+        return _answer_bug(request, error)
+    if isinstance(error, errors.BackendError):
+        _log.warning("backend_unavailable", code=error.code, detail=str(error), path=request.scope["path"])
+    return write_problem(
+        request,
+        status,
+        code=error.code,
+        detail=str(error),
+        errors=getattr(error, "faults", ()),
+        near=getattr(error, "near", ()),
+        task_id=getattr(error, "task_id", None),
+    )
+
+
+def write_problem(
+    request: Request[Any, Any, Any],
+    status: HTTPStatus,
+    *,
+    code: str,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    **members: Any,
+) -> Response[bytes]:
+    """Write one problem document."""
+    problem = Problem(
+        type=f"urn:task-gateway:problem:{code}",
+        title=status.phrase,
+        status=status,
+        detail=detail,
+        instance=request.scope["path"][:512],
+        code=code,
+        **members,
+    )
+    headers = dict(headers or {})
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = RETRY_AFTER_S
+    return Response(msgspec.json.encode(problem), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _answer_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    status = HTTPStatus(error.status_code)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _answer_bug(request, error)
+    details = {
+        HTTPStatus.NOT_FOUND: "no such page",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method[:16]} is not allowed here",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than this gateway takes",
+    }
+    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    code = status.name.lower()
+    return write_problem(request, status, code=code, detail=details.get(status, status.phrase), headers=headers)
+
+
+def _answer_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    error_id = secrets.token_hex(8)
+    _log.error("internal_error", error_id=error_id, path=request.scope["path"], exc_info=error)
+    detail = f"this is a fault of the gateway; its log knows it as {error_id}"
+    return write_problem(
+        request, HTTPStatus.INTERNAL_SERVER_ERROR, code="internal_error", detail=detail, error_id=error_id
+    )

@@ -1,0 +1,80 @@
+"""Requests, read strictly: the framework's own conversion is lenient and is not used."""
+
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request
+from msgspec import Struct
+
+from gateway.errors import Fault, MalformedBodyError, RefusedParamsError
+from gateway.schema import parse_body
+from gateway.web.problems import UnsupportedMediaTypeError
+
+Q = TypeVar("Q", bound=Struct)
+MAX_QUERY_MEMBERS = 32
+_JSON_TYPES = frozenset({"application/json", "application/json;charset=utf-8"})
+
+
+async def read_json(request: Request[Any, Any, Any], *, empty: Any = None) -> Any:
+    """Read a JSON body; `empty`, if given, stands for an absent one.
+
+    Raises: UnsupportedMediaTypeError; MalformedBodyError; RefusedParamsError for Kombu's envelope.
+    """
+    raw = await request.body()
+    if not raw and empty is not None:
+        return empty
+    check_media_type(request)
+    return parse_body(raw)
+
+
+def check_media_type(request: Request[Any, Any, Any]) -> None:
+    """Take JSON only, and only when it says so: a browser cannot send that across sites unasked.
+
+    Raises: UnsupportedMediaTypeError.
+    """
+    declared = request.headers.get("content-type", "")
+    if declared.replace(" ", "").replace('"', "").lower() not in _JSON_TYPES:
+        raise UnsupportedMediaTypeError("send the body with Content-Type: application/json")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaTypeError("send the body without Content-Encoding")
+
+
+def read_query(request: Request[Any, Any, Any], kind: type[Q], *, but: frozenset[str] = frozenset()) -> Q:
+    """Read a query string into a struct; the members named in `but` are read by somebody else.
+
+    Raises: RefusedParamsError for every unknown, repeated or ill-typed member, with pointers under `/query`.
+    """
+    given = {name: value for name, value in read_query_members(request).items() if name not in but}
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    faults = [
+        Fault(pointer=f"/query/{name}", code="additionalProperties", detail="no such member", expected=sorted(fields))
+        for name in given
+        if name not in fields
+    ]
+    for name in given.keys() & fields.keys():
+        try:
+            msgspec.convert(given[name], fields[name].type, strict=False)
+        except msgspec.ValidationError as error:
+            faults.append(Fault(pointer=f"/query/{name}", code="type", detail=str(error)))
+    if faults:
+        raise RefusedParamsError(tuple(faults))
+    return msgspec.convert(given, kind, strict=False)
+
+
+def read_query_members(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Split a query string.
+
+    Raises: MalformedBodyError when it is not UTF-8 or too long; RefusedParamsError when a member stands twice.
+    """
+    try:
+        text = request.scope["query_string"].decode("ascii")
+        members = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_MEMBERS)
+    except ValueError as error:
+        raise MalformedBodyError("the query string is not UTF-8, or has too many members") from error
+    names = [name for name, _ in members]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        faults = (Fault(pointer=f"/query/{name[:128]}", code="duplicate", detail="given twice") for name in twice)
+        raise RefusedParamsError(tuple(faults))
+    return dict(members)

@@ -1,0 +1,48 @@
+"""What every handler works with, and how it answers."""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+
+import msgspec
+from litestar import Response
+from msgspec import Struct
+
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.task_type import TaskType
+from gateway.errors import UnknownTaskTypeError
+from gateway.flows import Services
+from gateway.ports import Probe
+from gateway.web.problems import UnknownPathError
+
+
+class Site(Struct, frozen=True, kw_only=True):
+    """One catalog being served; a reload makes another Site and leaves this one to its requests."""
+
+    catalog: Catalog
+    services: Services
+    probes: tuple[Probe, ...]
+    prefix: str
+    max_body_bytes: int
+    deadline_s: float
+
+
+def find_in_path(site: Site, task_type: str) -> TaskType:
+    """Return the task type that a path names.
+
+    Raises: UnknownPathError.
+    """
+    try:
+        return site.catalog.find(task_type)
+    except UnknownTaskTypeError as error:
+        raise UnknownPathError(task_type, near=error.near) from error
+
+
+def answer(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    """Answer with a value as JSON."""
+    body = msgspec.json.encode(value)
+    return Response(body, status_code=status, media_type="application/json", headers=dict(headers or {}))
+
+
+def encode_etag(body: bytes) -> str:
+    """Return the strong validator of a body."""
+    return f'"{blake2b(body, digest_size=12).hexdigest()}"'

@@ -1,0 +1,125 @@
+"""One contract for every backend: memory, and a real Redis with ledger and broker in one or in two."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from gateway.backends.memory import MemoryBackend, MemoryResults
+from gateway.backends.outbox import OutboxPublisher
+from gateway.backends.redis.connection import connect
+from gateway.backends.redis.ledger import RedisLedger
+from gateway.backends.redis.publisher import RedisPublisher
+from gateway.backends.redis.results import RedisResults
+from gateway.launch.launch import Lineage, record
+from gateway.ports import Ledger, Publisher, Results, Revocation
+from tests.backends.test_message import make_launch
+
+THEN = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+
+
+class Backends:
+    """One way to keep the ports."""
+
+    def __init__(self, publisher: Publisher, ledger: Ledger, results: Results, client: Redis | None) -> None:
+        self.publisher, self.ledger, self.results, self.client = publisher, ledger, results, client
+
+
+@pytest.fixture(params=["memory", "one redis", "two redis"])
+async def backends(request: pytest.FixtureRequest) -> AsyncIterator[Backends]:
+    """Each way in turn, empty."""
+    if request.param == "memory":
+        memory = MemoryBackend()
+        yield Backends(memory, memory, MemoryResults(memory), None)
+        return
+    url = f"{request.getfixturevalue('valkey_url')[:-1]}4"
+    client = connect(url, deadline_s=2)
+    await client.flushdb()
+    ledger_prefix = "gw:" if request.param == "one redis" else None
+    publisher: Any = RedisPublisher(client, ledger_prefix=ledger_prefix, key_prefix="", origin="t", deadline_s=2)
+    if ledger_prefix is None:
+        publisher = OutboxPublisher(client, publisher, prefix="gw:", deadline_s=2)
+    ledger = RedisLedger(client, prefix="gw:", deadline_s=2)
+    yield Backends(publisher, ledger, RedisResults(client, key_prefix="", deadline_s=2), client)
+    await client.aclose()
+
+
+async def test_what_is_published_is_remembered(backends: Backends) -> None:
+    """With all that a status or a retry needs."""
+    launch = make_launch(
+        params={"a": 1, "s": "x"},
+        secret_names=frozenset({"s"}),
+        expires_at=THEN,
+        lineage=Lineage(retry_of="b", root_id="a", attempt=2),
+    )
+
+    await backends.publisher.publish(launch)
+    remembered = await backends.ledger.find(launch.task_id)
+
+    assert remembered is not None
+    assert record(launch) == remembered.entry
+    assert (("s",), {"a": 1}) == (remembered.entry.secrets, remembered.entry.params)
+    assert remembered.revocation is None
+
+
+async def test_what_was_never_published_is_not_known(backends: Backends) -> None:
+    """None, rather than a guess."""
+    assert await backends.ledger.find("01890000-0000-7000-8000-00000000000f") is None
+    assert await backends.results.find("01890000-0000-7000-8000-00000000000f") is None
+
+
+async def test_the_first_revoke_stands_until_one_terminates(backends: Backends) -> None:
+    """A second click does not move `requested_at`."""
+    launch = make_launch()
+    await backends.publisher.publish(launch)
+    first = Revocation(requested_at=THEN)
+    later = Revocation(requested_at=datetime(2026, 11, 25, tzinfo=UTC))
+    harder = Revocation(requested_at=datetime(2026, 11, 26, tzinfo=UTC), terminate=True, signal="SIGTERM")
+
+    seen = []
+    for wish in (first, later, harder):
+        await backends.ledger.record_revocation(launch.task_id, wish, keep_s=60)
+        remembered = await backends.ledger.find(launch.task_id)
+        seen.append(remembered and remembered.revocation)
+
+    assert [first, first, harder] == seen
+
+
+async def test_the_identity_never_changes(backends: Backends) -> None:
+    """Every id ever given depends on it."""
+    identity = await backends.ledger.identity()
+
+    assert identity
+    assert identity == await backends.ledger.identity()
+
+
+async def test_every_redis_key_expires_but_the_identity(backends: Backends) -> None:
+    """Lists of messages are the workers' to empty."""
+    if backends.client is None:
+        return
+    launch = make_launch()
+    await backends.publisher.publish(launch)
+    await backends.ledger.record_revocation(launch.task_id, Revocation(requested_at=THEN), keep_s=60)
+    await backends.ledger.identity()
+
+    keys = sorted([key async for key in backends.client.scan_iter("gw:*")])
+    expiries = {key.decode(): await backends.client.ttl(key) for key in keys}
+
+    assert -1 == expiries.pop("gw:identity")
+    assert {f"gw:task:{launch.task_id}", f"gw:revoke:{launch.task_id}"} == expiries.keys()
+    assert all(0 < seconds <= 60 for seconds in expiries.values())
+
+
+async def test_a_result_is_passed_on_untouched(backends: Backends) -> None:
+    """Reading it is somebody else's business."""
+    if backends.client is None:
+        return
+    raw = json.dumps({"status": "SUCCESS"}).encode()
+    await backends.client.set("celery-task-meta-x", raw)
+    await backends.client.hset("celery-task-meta-y", "not", "a string")
+
+    assert raw == await backends.results.find("x")
+    assert await backends.results.find("y") is None

@@ -1,0 +1,143 @@
+"""The Redis publisher: one transaction, all or nothing, certain or said to be uncertain."""
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
+
+import psutil
+import pytest
+from redis.asyncio import Redis
+
+from gateway.backends.redis.connection import connect
+from gateway.backends.redis.publisher import RedisPublisher
+from gateway.demo.valkey import embedded_valkey, find_free_port
+from gateway.errors import BrokerUnavailableError, UncertainPublishError
+from tests.backends.test_message import make_launch
+
+DEADLINE_S = 0.5
+IDS = [f"01890000-0000-7000-8000-{number:012x}" for number in range(2000)]
+
+
+@pytest.fixture
+async def client(valkey_url: str) -> AsyncIterator[Redis]:
+    """An empty database."""
+    client = connect(f"{valkey_url[:-1]}6", deadline_s=DEADLINE_S)
+    await client.flushdb()
+    yield client
+    await client.aclose()
+
+
+def make_publisher(client: Redis) -> RedisPublisher:
+    """A publisher with the ledger beside the queue."""
+    return RedisPublisher(client, ledger_prefix="gw:", key_prefix="", origin="t", deadline_s=DEADLINE_S)
+
+
+async def test_many_launches_share_few_round_trips(client: Redis) -> None:
+    """Each is in the ledger and in its queue, in the order of its arrival."""
+    publisher = make_publisher(client)
+    before = (await client.info("stats"))["total_commands_processed"]
+
+    await asyncio.gather(*(publisher.publish(make_launch(task_id=task_id, keep_s=60)) for task_id in IDS))
+    commands = (await client.info("stats"))["total_commands_processed"] - before
+    queued = [json.loads(raw)["headers"]["id"] for raw in await client.lrange("compared", 0, -1)]
+
+    assert IDS == queued[::-1]
+    assert len(IDS) == len([key async for key in client.scan_iter("gw:task:*", count=1000)])
+    assert commands < len(IDS) * 1.2  # one SET each, and a few MULTI, LPUSH, EXEC for all
+
+
+async def test_a_refused_connection_leaves_nothing_and_says_so() -> None:
+    """Certainly not published, and answered at once."""
+    dead = connect(f"redis://127.0.0.1:{find_free_port('127.0.0.1')}/0", deadline_s=DEADLINE_S)
+
+    with pytest.raises(BrokerUnavailableError, match="the broker cannot be reached"):
+        await make_publisher(dead).publish(make_launch())
+
+    await dead.aclose()
+
+
+async def test_a_queue_key_of_another_type_takes_the_row_back(client: Redis) -> None:
+    """Both or neither, also when one command of the transaction fails."""
+    await client.set("compared", "not a list")
+    publisher = make_publisher(client)
+
+    outcomes = await asyncio.gather(
+        publisher.publish(make_launch(task_id=IDS[0])),
+        publisher.publish(make_launch(task_id=IDS[1], queue="sound")),
+        return_exceptions=True,
+    )
+
+    assert [BrokerUnavailableError, type(None)] == [type(outcome) for outcome in outcomes]
+    assert [f"gw:task:{IDS[1]}".encode()] == [key async for key in client.scan_iter("gw:*")]
+
+
+async def test_a_full_redis_refuses_the_whole_transaction(client: Redis) -> None:
+    """OOM is certain: nothing was recorded, nothing published."""
+    await client.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(BrokerUnavailableError, match="the broker is out of memory"):
+            await make_publisher(client).publish(make_launch())
+    finally:
+        await client.config_set("maxmemory", "0")
+
+    assert 0 == await client.dbsize()
+
+
+@contextmanager
+def frozen(url: str) -> Iterator[None]:
+    """Stop the server behind a URL with SIGSTOP for the length of the block."""
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    server = next(
+        psutil.Process(each.pid)
+        for each in psutil.net_connections("tcp")
+        if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid
+    )
+    server.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        server.send_signal(signal.SIGCONT)
+
+
+async def test_a_frozen_redis_is_uncertain_within_the_deadline() -> None:
+    """The launch that was sent says that it may run; those behind it, that they certainly do not."""
+    with embedded_valkey() as url:
+        client = connect(url, deadline_s=DEADLINE_S)
+        publisher = make_publisher(client)
+        await publisher.publish(make_launch(task_id=IDS[0]))
+        with frozen(url):
+            began = time.monotonic()
+            sent = asyncio.create_task(publisher.publish(make_launch(task_id=IDS[1])))
+            while publisher._sending is None or publisher._sending.done() or publisher._waiting:  # noqa: ASYNC110 - until it is on its way
+                await asyncio.sleep(0)
+            behind = asyncio.create_task(publisher.publish(make_launch(task_id=IDS[2])))
+            outcomes = await asyncio.gather(sent, behind, return_exceptions=True)
+            waited_s = time.monotonic() - began
+        await publisher.publish(make_launch(task_id=IDS[3]))
+        queued = [json.loads(raw)["headers"]["id"] for raw in await client.lrange("compared", 0, -1)]
+        await client.aclose()
+
+    assert [UncertainPublishError, BrokerUnavailableError] == [type(outcome) for outcome in outcomes]
+    assert waited_s < DEADLINE_S * 2
+    assert IDS[2] not in queued
+    assert {IDS[0], IDS[3]} <= set(queued)
+
+
+async def test_a_restarted_redis_is_found_again() -> None:
+    """The first launch after a restart on the same port needs no restart of ours."""
+    port = find_free_port("127.0.0.1")
+    client = connect(f"redis://127.0.0.1:{port}/0", deadline_s=DEADLINE_S)
+    publisher = make_publisher(client)
+    for task_id in IDS[:3]:
+        server = ExitStack()
+        await asyncio.to_thread(server.enter_context, embedded_valkey(port=port))
+        await publisher.publish(make_launch(task_id=task_id))
+        queued = await client.llen("compared")
+        await asyncio.to_thread(server.close)
+        with pytest.raises(BrokerUnavailableError):
+            await publisher.publish(make_launch(task_id=task_id))
+        assert 1 == queued
+    await client.aclose()

@@ -1,0 +1,45 @@
+"""Real services for the tests, each started once per run and stopped with it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.demo.valkey import embedded_valkey
+from tests.harness import run_gateway, run_worker
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """A real Valkey."""
+    with embedded_valkey() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the processes of this run write."""
+    return tmp_path_factory.mktemp("logs")
+
+
+@pytest.fixture(scope="session")
+def worker(valkey_url: str, logs: Path) -> Iterator[Path]:
+    """A real Celery worker on the run's Valkey; its log."""
+    log = logs / "worker.log"
+    with run_worker(log, valkey_url, DEMO_TASK_SECONDS="0.3"):
+        yield log
+
+
+@pytest.fixture(scope="session")
+def gateway_url(valkey_url: str, logs: Path) -> Iterator[str]:
+    """A real gateway on the run's Valkey."""
+    with run_gateway(logs / "gateway.log", broker_url=valkey_url, workers_refresh_s="1") as url:
+        yield url
+
+
+@pytest.fixture
+def client(gateway_url: str) -> Iterator[httpx.Client]:
+    """An HTTP client of the run's gateway."""
+    with httpx.Client(base_url=gateway_url, timeout=10) as http:
+        yield http

@@ -1,0 +1,59 @@
+"""The real app over the memory backend, spoken to through ASGI."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from gateway.backends.memory import MemoryBackend, MemoryResults
+from gateway.flows import Services
+from gateway.loading import compile_sources
+from gateway.web.app import build_app
+from gateway.web.site import Site
+
+TASKS = """
+version: 1
+defaults: {queue: shop}
+tasks:
+  shop.order:
+    description: Order something.
+    tags: [shop]
+    parameters:
+      item: {type: string, minLength: 1, maxLength: 20}
+      count: {type: integer, minimum: 1, maximum: 9, default: 1}
+      token: {type: string, secret: true, required: false}
+    examples: [{item: tea, count: 2}]
+    priority: 3
+    expires_s: 600
+    caller_options: [countdown_s, eta, priority]
+  shop.close:
+    deprecated: true
+"""
+
+
+@pytest.fixture
+def backend() -> MemoryBackend:
+    """Everything the gateway stands on."""
+    return MemoryBackend()
+
+
+def make_site(backend: MemoryBackend, tasks: str = TASKS) -> Site:
+    """Compile a file and put the memory backend beneath it."""
+    catalog = compile_sources({"tasks.yaml": tasks.encode()}, default_queue="celery", keep_s=600, generation=1)
+    results = MemoryResults(backend)
+    return Site(
+        catalog=catalog,
+        services=Services(publisher=backend, ledger=backend, results=results, workers=backend),
+        probes=(backend, results),
+        prefix="/api/celery",
+        max_body_bytes=4096,
+        deadline_s=2.0,
+    )
+
+
+@pytest.fixture
+async def http(backend: MemoryBackend) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the app of `TASKS`."""
+    transport = httpx.ASGITransport(build_app(make_site(backend)), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        yield client

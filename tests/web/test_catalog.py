@@ -1,0 +1,148 @@
+"""The catalog, stats, health, OpenAPI and docs over HTTP."""
+
+import re
+from datetime import UTC, datetime
+
+import httpx
+
+from gateway.backends.memory import MemoryBackend
+from gateway.errors import LedgerUnavailableError
+from gateway.ports import WorkersView, WorkerView
+from gateway.web.app import build_app
+from tests.web.conftest import make_site
+
+API = "/api/celery"
+
+
+async def test_the_catalog_shows_each_task_type_as_callers_need_it(http: httpx.AsyncClient) -> None:
+    """In the order of the file, with its JSON Schema."""
+    order, close = (await http.get(f"{API}/tasks")).json()
+
+    assert ("shop.order", "shop.order", "Order", "Order something.") == (
+        order["task_type"], order["name"], order["title"], order["description"],
+    )  # fmt: skip
+    assert ("shop", ["shop"], False, [{"item": "tea", "count": 2}]) == (
+        order["queue"], order["tags"], order["deprecated"], order["examples"],
+    )  # fmt: skip
+    assert f"{API}/tasks/launch/shop.order" == order["launch_url"]
+    assert ("object", ["item"], False) == (
+        order["parameters"]["type"],
+        order["parameters"]["required"],
+        order["parameters"]["additionalProperties"],
+    )
+    assert order["parameters"]["properties"]["token"]["writeOnly"]
+    assert close["deprecated"]
+
+
+async def test_the_catalog_can_be_filtered_and_cached(http: httpx.AsyncClient) -> None:
+    """An ETag that still holds answers 304."""
+    tagged = await http.get(f"{API}/tasks?tag=shop")
+    again = await http.get(f"{API}/tasks?tag=shop", headers={"If-None-Match": tagged.headers["etag"]})
+
+    assert ["shop.order"] == [entry["task_type"] for entry in tagged.json()]
+    assert (304, b"") == (again.status_code, again.content)
+    assert [] == (await http.get(f"{API}/tasks?tag=none")).json()
+
+
+async def test_availability_follows_the_workers(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
+    """Unknown while no worker lives, then told from what they register."""
+    unknown = (await http.get(f"{API}/tasks")).json()
+    backend.workers_view = WorkersView(
+        workers={"celery@a": WorkerView(registered=("shop.order",), queues=("shop",))}, queues={"shop": 4}, as_of=None
+    )
+    known = (await http.get(f"{API}/tasks")).json()
+
+    assert ["unknown", "unknown"] == [entry["availability"] for entry in unknown]
+    assert ["available", "unavailable"] == [entry["availability"] for entry in known]
+
+
+async def test_stats_are_told_from_memory(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
+    """Workers, queues, totals and the age of the look."""
+    backend.workers_view = WorkersView(
+        workers={"celery@a": WorkerView(active=({"task_id": "x"},), queues=("shop",), concurrency=2)},
+        queues={"shop": 4, "idle": 1},
+        as_of=datetime.now(UTC),
+    )
+
+    stats = (await http.get(f"{API}/stats")).json()
+
+    assert {"shop": {"waiting": 4, "consumers": 1}, "idle": {"waiting": 1, "consumers": 0}} == stats["queues"]
+    assert {"workers": 1, "active": 1, "reserved": 0, "scheduled": 0, "waiting": 5} == stats["totals"]
+    assert 0 <= stats["age_s"] < 5
+    assert 2 == stats["workers"]["celery@a"]["concurrency"]
+
+
+async def test_readiness_names_the_part_that_is_away(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
+    """Liveness depends on nothing."""
+    ready = await http.get("/health/ready")
+
+    async def fail() -> None:
+        raise LedgerUnavailableError("the ledger cannot be reached")
+
+    backend.check = fail  # type: ignore[method-assign]
+    away = await http.get("/health/ready")
+    live = await http.get("/health/live")
+
+    assert (200, "ready", {"memory", "results"}) == (
+        ready.status_code, ready.json()["status"], set(ready.json()["parts"]),
+    )  # fmt: skip
+    assert 503 == away.status_code
+    assert (False, "the ledger cannot be reached") == (
+        away.json()["parts"]["memory"]["is_ready"], away.json()["parts"]["memory"]["error"],
+    )  # fmt: skip
+    assert 200 == live.status_code
+
+
+async def test_openapi_describes_each_task_type(http: httpx.AsyncClient) -> None:
+    """A typed operation with schema, examples, options and problems."""
+    document = (await http.get("/openapi.json")).json()
+    operation = document["paths"][f"{API}/tasks/launch/shop.order"]["post"]
+    media = operation["requestBody"]["content"]["application/json"]
+
+    assert "3.1.0" == document["openapi"]
+    assert {"$ref": "#/components/schemas/shop.order.params"} == media["schema"]
+    assert {"example 1": {"value": {"item": "tea", "count": 2}}} == media["examples"]
+    assert {"dry_run", "countdown_s", "eta", "priority"} == {each["name"] for each in operation["parameters"]}
+    assert {"200", "202", "400", "413", "415", "422", "500", "503"} == operation["responses"].keys()
+    assert document["paths"][f"{API}/tasks/launch/shop.close"]["post"]["deprecated"]
+
+
+async def test_openapi_has_no_dangling_reference(http: httpx.AsyncClient) -> None:
+    """Every $ref leads to a component."""
+    text = (await http.get("/openapi.json")).text
+    components = (await http.get("/openapi.json")).json()["components"]["schemas"]
+
+    references = set(re.findall(r'"\$ref":"([^"]*)"', text))
+    assert references
+    assert set() == {each for each in references if each.removeprefix("#/components/schemas/") not in components}
+
+
+async def test_openapi_and_the_routes_are_the_same_set(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
+    """No route is undeclared, none is promised in vain; docs, assets and the 404 for unknown types aside."""
+    declared = {
+        (path, method.upper())
+        for path, item in (await http.get("/openapi.json")).json()["paths"].items()
+        for method in item
+    }
+    served = {
+        (re.sub(r":str\}", "}", route.path), method)
+        for route in build_app(make_site(backend)).routes
+        for method in route.methods  # type: ignore[union-attr]
+        if method != "OPTIONS" and not route.path.startswith(("/docs", "/openapi.json"))
+    }
+
+    assert served - declared == {(f"{API}/tasks/launch/{{task_type}}", "POST")}
+    assert declared - served == set()
+
+
+async def test_the_docs_page_needs_no_other_host(http: httpx.AsyncClient) -> None:
+    """Every asset comes from here, and the policy forbids the rest."""
+    page = await http.get("/docs")
+    assets = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+
+    assert 4 == len(assets)
+    for asset in assets:
+        answer = await http.get(f"/{asset}")
+        assert (200, True) == (answer.status_code, len(answer.content) > 100), asset
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "http" not in page.text.replace("http-equiv", "")

@@ -1,0 +1,136 @@
+"""The launch routes: what is accepted, what is answered, what is published."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.backends.memory import MemoryBackend
+
+API = "/api/celery"
+
+
+async def test_a_receipt_names_the_task(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
+    """The launch is published under the id that the caller gets, with the defaults filled in."""
+    answer = await http.post(f"{API}/tasks/launch", json={"task_type": "shop.order", "params": {"item": "tea"}})
+    receipt = answer.json()
+    (launch,) = backend.published
+
+    assert 200 == answer.status_code
+    assert {"task_id", "task_type", "name", "status", "message", "launched_at", "status_url"} == receipt.keys()
+    assert ("shop.order", "shop.order", "PENDING") == (receipt["task_type"], receipt["name"], receipt["status"])
+    assert f"{API}/tasks/{receipt['task_id']}" == receipt["status_url"]
+    assert (receipt["task_id"], {"item": "tea", "count": 1}) == (launch.task_id, launch.params)
+    assert ("shop", 3, 600) == (launch.queue, launch.priority, launch.keep_s)
+    assert launch.expires_at == launch.launched_at + timedelta(seconds=600)
+
+
+async def test_the_typed_route_answers_202_and_where(http: httpx.AsyncClient) -> None:
+    """The body is the params; Location leads to the status."""
+    answer = await http.post(f"{API}/tasks/launch/shop.order", json={"item": "tea"})
+    status = await http.get(answer.headers["location"])
+
+    assert 202 == answer.status_code
+    assert (200, "PENDING") == (status.status_code, status.json()["status"])
+
+
+@pytest.mark.parametrize("path", ["/tasks/launch?dry_run=true", "/tasks/launch/shop.order?dry_run=true"])
+async def test_a_dry_run_launches_nothing(http: httpx.AsyncClient, backend: MemoryBackend, path: str) -> None:
+    """It answers the filled-in params and options, secrets masked."""
+    params = {"item": "tea", "token": "hunter2"}
+    body: Any = params if path.startswith("/tasks/launch/") else {"task_type": "shop.order", "params": params}
+
+    answer = await http.post(API + path, json=body)
+
+    assert 200 == answer.status_code
+    assert {"item": "tea", "count": 1, "token": "***"} == answer.json()["params"]
+    assert ("shop", 3) == (answer.json()["options"]["queue"], answer.json()["options"]["priority"])
+    assert not backend.published
+
+
+async def test_a_dry_run_refuses_what_a_launch_refuses(http: httpx.AsyncClient) -> None:
+    """It is the same path."""
+    answer = await http.post(f"{API}/tasks/launch/shop.order?dry_run=true", json={})
+
+    assert 422 == answer.status_code
+
+
+@pytest.mark.parametrize(
+    ("query", "seconds"),
+    [("countdown_s=60", 60), ("countdown_s=0.5", 0.5), ("countdown_s=0", None)],
+)
+async def test_a_caller_may_delay_where_the_file_allows_it(
+    http: httpx.AsyncClient, backend: MemoryBackend, query: str, seconds: float | None
+) -> None:
+    """Options stand in the query of the typed route."""
+    answer = await http.post(f"{API}/tasks/launch/shop.order?{query}", json={"item": "tea"})
+    (launch,) = backend.published
+
+    assert 202 == answer.status_code
+    assert launch.eta == (None if seconds is None else launch.launched_at + timedelta(seconds=seconds))
+
+
+async def test_options_in_the_body_reach_the_message(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
+    """An eta keeps its moment; a priority replaces the declared one."""
+    options = {"eta": "2030-01-01T12:00:00+02:00", "priority": 0}
+    body = {"task_type": "shop.order", "params": {"item": "tea"}, "options": options}
+
+    await http.post(f"{API}/tasks/launch", json=body)
+    (launch,) = backend.published
+
+    assert (datetime(2030, 1, 1, 10, tzinfo=UTC), 0) == (launch.eta, launch.priority)
+
+
+@pytest.mark.parametrize(
+    ("options", "pointer", "code"),
+    [
+        pytest.param({"eta": "2030-01-01T12:00:00"}, "/options/eta", "type", id="eta without offset"),
+        pytest.param({"countdown_s": -1}, "/options/countdown_s", "type", id="in the past"),
+        pytest.param({"countdown_s": 1, "eta": "2030-01-01T00:00:00Z"}, "/options/eta", "conflict", id="both"),
+        pytest.param({"queue": "other"}, "/options/queue", "additionalProperties", id="no option"),
+        pytest.param({"task_id": "x"}, "/options/task_id", "additionalProperties", id="mass assignment"),
+        pytest.param({"expires_s": 1}, "/options/expires_s", "not_allowed", id="not allowed by the file"),
+    ],
+)
+async def test_bad_options_are_refused(
+    http: httpx.AsyncClient, options: dict[str, Any], pointer: str, code: str
+) -> None:
+    """What the file does not let a caller set, a caller does not set."""
+    body = {"task_type": "shop.order", "params": {"item": "tea"}, "options": options}
+
+    answer = await http.post(f"{API}/tasks/launch", json=body)
+
+    assert 422 == answer.status_code
+    assert [(pointer, code)] == [(fault["pointer"], fault["code"]) for fault in answer.json()["errors"]]
+
+
+async def test_a_secret_goes_to_the_worker_alone(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
+    """No ledger row holds it; a retry must be given it again."""
+    launched = await http.post(f"{API}/tasks/launch/shop.order", json={"item": "tea", "token": "hunter2"})
+    task_id = launched.json()["task_id"]
+    backend.records[task_id] = b'{"status": "FAILURE", "result": null}'
+
+    without = await http.post(f"{API}/tasks/{task_id}/retry")
+    given = await http.post(f"{API}/tasks/{task_id}/retry", json={"params": {"token": "hunter3"}})
+    first, second = backend.published
+    row = await backend.find(task_id)
+
+    assert "hunter2" == first.params["token"]
+    assert row is not None
+    assert "token" not in row.entry.params
+    assert (422, "/params/token", "secret") == (
+        without.status_code, without.json()["errors"][0]["pointer"], without.json()["errors"][0]["code"],
+    )  # fmt: skip
+    assert (200, "hunter3") == (given.status_code, second.params["token"])
+    assert "hunter" not in repr(second) + given.text
+
+
+async def test_kombu_envelopes_never_reach_a_worker(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
+    """An object shaped like Kombu's own would arrive as another value, or kill the message."""
+    body = '{"task_type": "shop.order", "params": {"item": {"\\u005f_type__": "uuid", "__value__": "x"}}}'
+
+    answer = await http.post(f"{API}/tasks/launch", content=body, headers={"Content-Type": "application/json"})
+
+    assert 422 == answer.status_code
+    assert not backend.published
