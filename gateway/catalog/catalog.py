@@ -8,8 +8,7 @@ from msgspec import Struct
 from gateway.catalog.task_type import TaskType
 from gateway.errors import UnknownTaskTypeError
 
-
-NEAR = 0.7
+NEAR = 0.8
 """How alike two keys are, from 0 to 1, for one to be named as the near miss of the other."""
 
 

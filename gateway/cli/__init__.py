@@ -3,6 +3,7 @@
 import click
 
 from gateway import __version__
+from gateway.cli.dev import dev_command
 from gateway.cli.serve import serve_command
 
 
@@ -13,3 +14,4 @@ def cli() -> None:
 
 
 cli.add_command(serve_command)
+cli.add_command(dev_command)

@@ -1,4 +1,4 @@
-"""The demo with the gateway itself, as `make run` starts it."""
+"""The demo with the gateway itself, as `gateway dev` starts it."""
 
 import re
 import signal
@@ -13,7 +13,7 @@ import pytest
 
 from tests.demo.terminal import Demo, wait_until
 
-COMMAND = [sys.executable, "-m", "gateway", "dev"]
+COMMAND = [sys.executable, "-c", "from gateway.cli.dev import dev_command; dev_command()"]
 
 
 @pytest.fixture
