@@ -19,8 +19,8 @@ RUN /tmp/build/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --
     && /opt/gateway/bin/python -m compileall -q /opt/gateway/lib
 
 FROM python:3.11-slim
-RUN groupadd --system --gid 10001 gateway \
-    && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin gateway
+RUN groupadd --gid 10001 gateway \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin gateway
 COPY --from=builder /opt/gateway /opt/gateway
 ENV PATH=/opt/gateway/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /etc/gateway

@@ -27,6 +27,8 @@ _WORKER = (
 )
 _QUIET = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges"}
 """Celery's warning is for servers; a demo in a container runs as whoever started it."""
+_READABLE = {"GATEWAY_LOG_FORMAT": os.environ.get("GATEWAY_LOG_FORMAT") or "text"}
+"""The gateway writes to our pipe, but it is read on a terminal."""
 _URLS = ("GATEWAY_BROKER_URL", "GATEWAY_RESULT_URL", "GATEWAY_REDIS_URL")
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (only read, to say where to connect)
 
@@ -93,7 +95,13 @@ def _check_port(host: str, port: int) -> None:
 
 def _build_processes(serve: tuple[str, ...], *, base: str, env: Mapping[str, str]) -> list[Process]:
     return [
-        Process(name="gateway", argv=serve, env=env, ready_url=f"{base}/health/ready", plain_codes=(_BAD_CONFIG,)),
+        Process(
+            name="gateway",
+            argv=serve,
+            env={**_READABLE, **env},
+            ready_url=f"{base}/health/ready",
+            plain_codes=(_BAD_CONFIG,),
+        ),
         Process(name="worker", argv=_WORKER, env={**env, **_QUIET}, ready_line=" ready."),
     ]
 

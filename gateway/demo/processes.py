@@ -116,6 +116,7 @@ class Supervisor:
         deadline = time.monotonic() + timeout_s
         while waiting := [child for child in self._children if not _is_ready(child)]:
             self._relay()
+            self._check_terminal()
             if ended := self._find_ended():
                 return self._report_start(ended)
             if time.monotonic() > deadline:
@@ -129,8 +130,14 @@ class Supervisor:
         """Relay output until some process ends by itself, which it should not; answer the exit code to end with."""
         while (ended := self._find_ended()) is None:
             self._relay()
+            self._check_terminal()
         self._errors.say(f"the {ended.process.name} ended with exit code {ended.popen.returncode}; stopping the rest")
         return 1
+
+    def _check_terminal(self) -> None:
+        """Stop once the terminal has gone: under `make` as a session's leader nobody hands the hang-up on."""
+        if self._terminal.has_gone() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            raise KeyboardInterrupt
 
     def _find_ended(self) -> _Child | None:
         ended = next((child for child in self._children if child.popen.poll() is not None), None)

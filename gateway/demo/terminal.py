@@ -13,6 +13,14 @@ class Terminal:
     def __init__(self, fd: int) -> None:
         self._fd: int | None = fd
 
+    def has_gone(self) -> bool:
+        """Tell whether nobody can read any more; a file never goes."""
+        if self._fd is None:
+            return True
+        poll = select.poll()
+        poll.register(self._fd, 0)  # hang-ups and errors are always told
+        return bool(poll.poll(0))
+
     def say(self, text: str) -> None:
         """Write one line."""
         self.write(text.encode() + b"\n")

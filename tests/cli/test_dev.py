@@ -161,6 +161,18 @@ def test_a_terminal_that_is_not_read_does_not_hold_the_shutdown(tmp_path: Path) 
         assert wait_until(lambda: not find_processes(marker, tmp_path), timeout_s=10) < 5
 
 
+def test_a_hang_up_that_only_make_hears_ends_it_too(tmp_path: Path) -> None:
+    """Where another process leads the session and ignores the hang-up, the demo notices by itself."""
+    leader = 'trap : HUP; "$0" "$@"; true'
+    demo = Demo(tmp_path, ["bash", "-c", leader, *build_command(SERVING)])
+    demo.wait_for("curl -sS")
+
+    demo.close()
+
+    assert wait_until(lambda: not demo.find_processes(), timeout_s=10) < 5
+    demo.popen.wait(5)
+
+
 def test_it_says_what_to_paste(start: Callable[..., Demo]) -> None:
     """Once all is ready it prints where it is and one line that launches a task."""
     demo = start(SERVING)
