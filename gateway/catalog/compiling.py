@@ -10,9 +10,10 @@ from hashlib import sha256
 import msgspec
 
 from gateway.catalog.catalog import Catalog
+from gateway.catalog.rules import CompiledRule, compile_rule
 from gateway.catalog.task_type import TaskType
 from gateway.config import Config, Path, TaskSpec
-from gateway.errors import Issue
+from gateway.errors import Issue, RefusedParamsError
 from gateway.schema import ParameterSet, SchemaIssue, check_named, compile_parameters
 
 DIGEST_CHARACTERS = 16
@@ -32,13 +33,19 @@ def compile_catalog(config: Config, *, default_queue: str, keep_s: int, generati
         issues += (_blame(config, ("tasks", key, "parameters"), complaint) for complaint in complaints)
         if params is None:
             continue
-        issues += _check_examples(config, key, spec, params)
-        task_types[key] = _compile(key, spec, params, default_queue=default_queue, keep_s=keep_s)
+        rules = list(_compile_rules(config, key, spec, params))
+        issues += (each for each in rules if isinstance(each, Issue))
+        sound = tuple(each for each in rules if isinstance(each, CompiledRule))
+        task_type = _compile(key, spec, params, sound, default_queue=default_queue, keep_s=keep_s)
+        issues += _check_examples(config, task_type)
+        task_types[key] = task_type
     digest = _digest(config)
     return Catalog(task_types=task_types, digest=digest, generation=generation), issues
 
 
-def _compile(key: str, spec: TaskSpec, params: ParameterSet, *, default_queue: str, keep_s: int) -> TaskType:
+def _compile(
+    key: str, spec: TaskSpec, params: ParameterSet, rules: tuple[CompiledRule, ...], *, default_queue: str, keep_s: int
+) -> TaskType:
     return TaskType(
         task_type=key,
         name=spec.name or key,
@@ -46,6 +53,7 @@ def _compile(key: str, spec: TaskSpec, params: ParameterSet, *, default_queue: s
         description=spec.description or "",
         tags=spec.tags,
         params=params,
+        rules=rules,
         examples=spec.examples,
         queue=spec.queue or default_queue,
         priority=spec.priority,
@@ -63,12 +71,25 @@ def _make_title(key: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _check_examples(config: Config, key: str, spec: TaskSpec, params: ParameterSet) -> Iterator[Issue]:
-    for index, example in enumerate(spec.examples):
-        for fault in params.find_faults(example):
-            steps = (_unescape(step) for step in fault.pointer.split("/")[1:])
-            path = ("tasks", key, "examples", index, *steps)
-            yield config.blame(path, "an example that would be refused", fault.detail)
+def _compile_rules(config: Config, key: str, spec: TaskSpec, params: ParameterSet) -> Iterator[CompiledRule | Issue]:
+    examples = [params.accept(example) for example in spec.examples if not params.find_faults(example)]
+    for index, rule in enumerate(spec.rules):
+        compiled = compile_rule(rule, spec.parameters, named=config.schemas, examples=examples)
+        if isinstance(compiled, CompiledRule):
+            yield compiled
+        else:
+            yield config.blame(("tasks", key, "rules", index, "rule"), compiled.found, compiled.wanted, compiled.hint)
+
+
+def _check_examples(config: Config, task_type: TaskType) -> Iterator[Issue]:
+    for index, example in enumerate(task_type.examples):
+        try:
+            task_type.accept(example)
+        except RefusedParamsError as error:
+            for fault in error.faults:
+                steps = (_unescape(step) for step in fault.pointer.split("/")[1:])
+                path = ("tasks", task_type.task_type, "examples", index, *steps)
+                yield config.blame(path, "an example that would be refused", fault.detail)
 
 
 def _unescape(step: str) -> str | int:

@@ -4,6 +4,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from gateway.catalog.rules import CompiledRule
+from gateway.errors import RefusedParamsError
 from gateway.schema import ParameterSet
 
 
@@ -16,6 +18,7 @@ class TaskType(Struct, frozen=True, kw_only=True):
     description: str
     tags: tuple[str, ...]
     params: ParameterSet
+    rules: tuple[CompiledRule, ...]
     examples: tuple[dict[str, Any], ...]
     queue: str
     priority: int | None
@@ -25,6 +28,26 @@ class TaskType(Struct, frozen=True, kw_only=True):
     keep_s: int
     caller_options: frozenset[str]
     deprecated: bool
+
+    def accept(self, params: Any) -> dict[str, Any]:
+        """Return params with their defaults; rules are evaluated once every parameter is sound by itself.
+
+        Raises: RefusedParamsError with every fault.
+        """
+        accepted = self.params.accept(params)
+        if self.rules:
+            faults = tuple(fault for rule in self.rules if (fault := rule.check(accepted)) is not None)
+            if faults:
+                raise RefusedParamsError(faults)
+        return accepted
+
+
+class RuleEntry(Struct, frozen=True, kw_only=True):
+    """A rule as callers see it."""
+
+    rule: str
+    message: str
+    parameter: str | None
 
 
 class CatalogEntry(Struct, frozen=True, kw_only=True):
@@ -36,6 +59,8 @@ class CatalogEntry(Struct, frozen=True, kw_only=True):
     description: str
     parameters: dict[str, Any]
     """JSON Schema 2020-12 of the params object."""
+    rules: tuple[RuleEntry, ...]
+    """CEL over `params`, beyond what the schema says."""
     queue: str
     tags: tuple[str, ...]
     deprecated: bool
@@ -54,6 +79,9 @@ def show(task_type: TaskType, *, prefix: str, availability: str) -> CatalogEntry
         title=task_type.title,
         description=task_type.description,
         parameters=task_type.params.json_schema,
+        rules=tuple(
+            RuleEntry(rule=rule.source, message=rule.message, parameter=rule.parameter) for rule in task_type.rules
+        ),
         queue=task_type.queue,
         tags=task_type.tags,
         deprecated=task_type.deprecated,

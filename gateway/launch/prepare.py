@@ -81,7 +81,7 @@ def _check(wish: Wish, task_type: TaskType) -> tuple[dict[str, Any], LaunchOptio
     params: dict[str, Any] = {}
     options = NO_OPTIONS
     try:
-        params = task_type.params.accept(wish.params)
+        params = task_type.accept(wish.params)
     except RefusedParamsError as error:
         at = wish.params_at
         faults += [msgspec.structs.replace(fault, pointer=at + fault.pointer) for fault in error.faults]

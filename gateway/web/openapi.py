@@ -82,7 +82,7 @@ def _write_launch(task_type: TaskType, schemas: Mapping[Any, Any]) -> dict[str, 
     return {
         "operationId": f"launch {task_type.task_type}",
         "summary": task_type.title,
-        "description": task_type.description,
+        "description": _describe(task_type),
         "tags": list(task_type.tags) or ["Launch"],
         "deprecated": task_type.deprecated,
         "parameters": [*_write_query(LaunchQuery), *options],
@@ -93,6 +93,11 @@ def _write_launch(task_type: TaskType, schemas: Mapping[Any, Any]) -> dict[str, 
         }
         | _write_problems((*BODY_PROBLEMS, *OUTAGE), schemas),
     }
+
+
+def _describe(task_type: TaskType) -> str:
+    rules = "".join(f"\n- {rule.message}: `{rule.source}`" for rule in task_type.rules)
+    return f"{task_type.description}\n\nBeyond the schema:\n{rules}" if rules else task_type.description
 
 
 def _write_components(task_type: TaskType) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 from gateway.backends.memory import MemoryBackend
+from gateway.web.app import build_app
+from tests.web.conftest import make_site
 
 API = "/api/celery"
 
@@ -134,3 +136,42 @@ async def test_kombu_envelopes_never_reach_a_worker(http: httpx.AsyncClient, bac
 
     assert 422 == answer.status_code
     assert not backend.published
+
+
+RULED = """
+version: 1
+tasks:
+  sync:
+    parameters:
+      months: {type: integer, minimum: 0, default: 1}
+      token: {type: string, secret: true, required: false}
+    rules:
+      - {rule: "params.months <= 12 || has(params.token)", message: more than a year needs a token, parameter: months}
+      - {rule: "24 / params.months > 0", message: months must divide}
+"""
+
+
+@pytest.mark.parametrize(
+    ("params", "faults"),
+    [
+        pytest.param({"months": 13}, [("/months", "rule", "more than a year needs a token")], id="false"),
+        pytest.param({"months": 0}, [("", "undecided_rule", "the rule cannot be decided for these params: "
+                                     "months must divide")], id="undecided"),
+        pytest.param({"months": "x"}, [("/months", "type", "wanted an integer, got a string")], id="schema first"),
+    ],
+)  # fmt: skip
+async def test_a_rule_refuses_like_a_schema(
+    backend: MemoryBackend, params: dict[str, Any], faults: list[tuple[str, str, str]]
+) -> None:
+    """One more entry of `errors`; nothing is launched; the catalog and OpenAPI show the rule."""
+    transport = httpx.ASGITransport(build_app(make_site(backend, RULED)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
+        answer = await http.post(f"{API}/tasks/launch/sync", json=params)
+        entry = (await http.get(f"{API}/tasks/types/sync")).json()
+        operation = (await http.get("/openapi.json")).json()["paths"][f"{API}/tasks/launch/sync"]["post"]
+
+    assert 422 == answer.status_code
+    assert faults == [(each["pointer"], each["code"], each["detail"]) for each in answer.json()["errors"]]
+    assert not backend.published
+    assert ["more than a year needs a token", "months must divide"] == [rule["message"] for rule in entry["rules"]]
+    assert "24 / params.months > 0" in operation["description"]
