@@ -10,23 +10,25 @@ from pathlib import Path
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.compiling import compile_catalog
+from gateway.catalog.deployment import Deployment
 from gateway.config import parse, read
 from gateway.errors import ConfigError, Issue
+from gateway.settings import Settings, is_redis
 
 MAX_FILE_BYTES = 1_048_576
 Sources = dict[str, bytes]
 """The content of each file, by the name that issues give it."""
 
 
-def load_catalog(path: Path, *, default_queue: str, keep_s: int, generation: int = 1) -> Catalog:
+def load_catalog(path: Path, deployment: Deployment, *, generation: int = 1) -> Catalog:
     """Load, read and compile.
 
     Raises: ConfigError with every issue of every file, in the order of their places.
     """
-    return compile_sources(read_sources(path), default_queue=default_queue, keep_s=keep_s, generation=generation)
+    return compile_sources(read_sources(path), deployment, generation=generation)
 
 
-def compile_sources(sources: Sources, *, default_queue: str, keep_s: int, generation: int) -> Catalog:
+def compile_sources(sources: Sources, deployment: Deployment, *, generation: int = 1) -> Catalog:
     """Compile what was read.
 
     Raises: ConfigError with every issue of every file, in the order of their places.
@@ -34,13 +36,22 @@ def compile_sources(sources: Sources, *, default_queue: str, keep_s: int, genera
     parsed = [parse(data, file=file) for file, data in sources.items()]
     unsound = [issue for _, issues in parsed for issue in issues]
     config, issues = read([document for document, _ in parsed if document is not None])
-    catalog, more = compile_catalog(config, default_queue=default_queue, keep_s=keep_s, generation=generation)
+    catalog, more = compile_catalog(config, deployment, generation=generation)
     # What is not even sound YAML was read as something else; what that leads to says nothing new.
     blamed = {(issue.file, issue.line, issue.column) for issue in unsound}
     found = unsound + [issue for issue in [*issues, *more] if (issue.file, issue.line, issue.column) not in blamed]
     if found:
         raise ConfigError(tuple(sorted(found, key=lambda issue: (issue.file, issue.line, issue.column, issue.path))))
     return catalog
+
+
+def describe_deployment(settings: Settings) -> Deployment:
+    """Tell what the settings add to the file."""
+    return Deployment(
+        default_queue=settings.default_queue,
+        keep_s=settings.keep_s,
+        visibility_timeout_s=settings.visibility_timeout_s if is_redis(settings.broker_url) else None,
+    )
 
 
 def read_sources(path: Path) -> Sources:

@@ -23,7 +23,7 @@ from gateway.backends.redis.results import RedisResults
 from gateway.catalog.catalog import Catalog
 from gateway.errors import BackendError
 from gateway.flows import Services
-from gateway.loading import load_catalog
+from gateway.loading import describe_deployment, load_catalog
 from gateway.logs import configure_logs
 from gateway.ports import Probe, Publisher
 from gateway.settings import Settings, is_redis, load, mask_url
@@ -155,5 +155,5 @@ def make_runtime() -> Runtime:
     """
     settings = load(os.environ)
     configure_logs(level=settings.log_level, style=settings.log_format)
-    catalog = load_catalog(Path(settings.config), default_queue=settings.default_queue, keep_s=settings.keep_s)
+    catalog = load_catalog(Path(settings.config), describe_deployment(settings))
     return Runtime(settings, catalog)

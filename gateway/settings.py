@@ -34,6 +34,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     )
     default_queue: Annotated[str, Meta(min_length=1, description="Queue of task types that name none.")] = "celery"
     keep_s: Annotated[int, Meta(ge=60, description="How long a launch is remembered, in seconds.")] = 604_800
+    visibility_timeout_s: Annotated[
+        int,
+        Meta(
+            ge=1, description="Celery's visibility_timeout of a Redis broker; no task may be due later or run longer."
+        ),
+    ] = 3600
     key_prefix: Annotated[str, Meta(description="Start of every ledger key.")] = "gateway:"
     broker_key_prefix: Annotated[str, Meta(description="Celery's global_keyprefix of a Redis broker.")] = ""
     result_key_prefix: Annotated[str, Meta(description="Celery's global_keyprefix of the result backend.")] = ""

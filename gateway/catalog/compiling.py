@@ -10,6 +10,7 @@ from hashlib import sha256
 import msgspec
 
 from gateway.catalog.catalog import Catalog
+from gateway.catalog.deployment import Deployment
 from gateway.catalog.rules import CompiledRule, compile_rule
 from gateway.catalog.task_type import TaskType
 from gateway.config import Config, Path, TaskSpec
@@ -19,7 +20,7 @@ from gateway.schema import ParameterSet, SchemaIssue, check_named, compile_param
 DIGEST_CHARACTERS = 16
 
 
-def compile_catalog(config: Config, *, default_queue: str, keep_s: int, generation: int) -> tuple[Catalog, list[Issue]]:
+def compile_catalog(config: Config, deployment: Deployment, *, generation: int) -> tuple[Catalog, list[Issue]]:
     """Compile a catalog; with issues it lacks the task types that have them.
 
     Shape: the issues carry the place of what they blame, in no particular order.
@@ -36,7 +37,8 @@ def compile_catalog(config: Config, *, default_queue: str, keep_s: int, generati
         rules = list(_compile_rules(config, key, spec, params))
         issues += (each for each in rules if isinstance(each, Issue))
         sound = tuple(each for each in rules if isinstance(each, CompiledRule))
-        task_type = _compile(key, spec, params, sound, default_queue=default_queue, keep_s=keep_s)
+        task_type = _compile(key, spec, params, sound, deployment)
+        issues += _check_visibility(config, task_type, deployment)
         issues += _check_examples(config, task_type)
         task_types[key] = task_type
     digest = _digest(config)
@@ -44,7 +46,7 @@ def compile_catalog(config: Config, *, default_queue: str, keep_s: int, generati
 
 
 def _compile(
-    key: str, spec: TaskSpec, params: ParameterSet, rules: tuple[CompiledRule, ...], *, default_queue: str, keep_s: int
+    key: str, spec: TaskSpec, params: ParameterSet, rules: tuple[CompiledRule, ...], deployment: Deployment
 ) -> TaskType:
     return TaskType(
         task_type=key,
@@ -55,12 +57,13 @@ def _compile(
         params=params,
         rules=rules,
         examples=spec.examples,
-        queue=spec.queue or default_queue,
+        queue=spec.queue or deployment.default_queue,
         priority=spec.priority,
         expires_s=spec.expires_s,
         time_limit_s=spec.time_limit_s,
         soft_time_limit_s=spec.soft_time_limit_s,
-        keep_s=spec.keep_s or keep_s,
+        keep_s=spec.keep_s or deployment.keep_s,
+        max_delay_s=deployment.visibility_timeout_s,
         caller_options=frozenset(spec.caller_options or ()),
         deprecated=spec.deprecated,
     )
@@ -69,6 +72,17 @@ def _compile(
 def _make_title(key: str) -> str:
     words = key.rpartition(".")[2].replace("_", " ").replace("-", " ").strip()
     return words[:1].upper() + words[1:]
+
+
+def _check_visibility(config: Config, task_type: TaskType, deployment: Deployment) -> Iterator[Issue]:
+    limit, longest = task_type.time_limit_s, deployment.visibility_timeout_s
+    if limit is not None and longest is not None and limit >= longest:
+        yield config.blame(
+            ("tasks", task_type.task_type, "time_limit_s"),
+            str(limit),
+            f"less than the broker's visibility timeout, {longest}: it would hand the running task to a second worker",
+            "raise Celery's visibility_timeout, and GATEWAY_VISIBILITY_TIMEOUT_S with it",
+        )
 
 
 def _compile_rules(config: Config, key: str, spec: TaskSpec, params: ParameterSet) -> Iterator[CompiledRule | Issue]:

@@ -26,6 +26,8 @@ class TaskType(Struct, frozen=True, kw_only=True):
     time_limit_s: int | None
     soft_time_limit_s: int | None
     keep_s: int
+    max_delay_s: int | None
+    """A launch may not be due later than that; None where the broker does not mind."""
     caller_options: frozenset[str]
     deprecated: bool
 

@@ -10,7 +10,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from gateway.errors import SettingsError
-from gateway.loading import load_catalog
+from gateway.loading import describe_deployment, load_catalog
 from gateway.logs import configure_logs
 from gateway.runtime import Runtime
 from gateway.settings import Settings, describe, load
@@ -53,7 +53,7 @@ def serve(settings: Settings) -> None:
     """
     configure_logs(level=settings.log_level, style=settings.log_format)
     _refuse_open_address(settings)
-    catalog = load_catalog(Path(settings.config), default_queue=settings.default_queue, keep_s=settings.keep_s)
+    catalog = load_catalog(Path(settings.config), describe_deployment(settings))
     listener = _bind(settings)
     if settings.workers == 1:
         server = uvicorn.Server(_configure(settings, Runtime(settings, catalog)))

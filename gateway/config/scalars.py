@@ -15,7 +15,7 @@ _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _SURPRISES = (
     (re.compile(r"(?i:null|true|false)"), "a word that JSON writes in lower case"),
-    (re.compile(r"(?i:y|n|yes|no|on|off)"), "a word that YAML 1.1 reads as a boolean"),
+    (re.compile(r"(?i:yes|no|on|off)"), "a word that YAML 1.1 reads as a boolean"),
     (re.compile(r"[-+]?0[0-7_]+"), "a number that YAML 1.1 reads as octal"),
     (re.compile(r"[-+]?0(x[0-9a-fA-F_]+|o[0-7_]+|b[01_]+)"), "a number in another base"),
     (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), "what YAML 1.1 reads as a base-60 number"),

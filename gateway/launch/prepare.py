@@ -1,5 +1,6 @@
 """From params and options to a `Launch`: the decision, without the broker."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,7 +37,7 @@ def prepare(wish: Wish, catalog: Catalog, *, now: datetime) -> Launch:
     Raises: UnknownTaskTypeError; RefusedParamsError with every fault of params and options.
     """
     task_type = catalog.find(wish.task_type)
-    params, options = _check(wish, task_type)
+    params, options = _check(wish, task_type, now=now)
     expires_s = options.expires_s if options.expires_s is not None else task_type.expires_s
     return Launch(
         task_type=task_type.task_type,
@@ -76,7 +77,7 @@ def repeat(entry: LedgerEntry, overrides: dict[str, Any]) -> Wish:
     return Wish(task_type=entry.task_type, params=entry.params | overrides, params_at="/params", lineage=lineage)
 
 
-def _check(wish: Wish, task_type: TaskType) -> tuple[dict[str, Any], LaunchOptions]:
+def _check(wish: Wish, task_type: TaskType, *, now: datetime) -> tuple[dict[str, Any], LaunchOptions]:
     faults: list[Fault] = []
     params: dict[str, Any] = {}
     options = NO_OPTIONS
@@ -92,6 +93,16 @@ def _check(wish: Wish, task_type: TaskType) -> tuple[dict[str, Any], LaunchOptio
             )
         except InvalidOptionsError as error:
             faults += error.faults
+    faults += _find_delay_faults(options, task_type, at=wish.options_at, now=now)
     if faults:
         raise RefusedParamsError(tuple(faults))
     return params, options
+
+
+def _find_delay_faults(options: LaunchOptions, task_type: TaskType, *, at: str, now: datetime) -> Iterator[Fault]:
+    """Find a start that the broker would not wait for: it would hand the message to one worker after another."""
+    start, longest_s = start_at(options, now=now), task_type.max_delay_s
+    if start is not None and longest_s is not None and start - now >= timedelta(seconds=longest_s):
+        name = "eta" if options.eta is not None else "countdown_s"
+        detail = f"wanted a start within {longest_s} s, the broker's visibility timeout"
+        yield Fault(pointer=f"{at}/{name}", code="beyond_visibility_timeout", detail=detail, expected=longest_s)

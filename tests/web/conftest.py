@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from gateway.backends.memory import MemoryBackend, MemoryResults
+from gateway.catalog.deployment import Deployment
 from gateway.flows import Services
 from gateway.loading import compile_sources
 from gateway.web.app import build_app
@@ -39,7 +40,7 @@ def backend() -> MemoryBackend:
 
 def make_site(backend: MemoryBackend, tasks: str = TASKS) -> Site:
     """Compile a file and put the memory backend beneath it."""
-    catalog = compile_sources({"tasks.yaml": tasks.encode()}, default_queue="celery", keep_s=600, generation=1)
+    catalog = compile_sources({"tasks.yaml": tasks.encode()}, Deployment(keep_s=600, visibility_timeout_s=3600))
     results = MemoryResults(backend)
     return Site(
         catalog=catalog,

@@ -1,6 +1,6 @@
 """The launch routes: what is accepted, what is answered, what is published."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
@@ -75,21 +75,24 @@ async def test_a_caller_may_delay_where_the_file_allows_it(
 
 async def test_options_in_the_body_reach_the_message(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
     """An eta keeps its moment; a priority replaces the declared one."""
-    options = {"eta": "2030-01-01T12:00:00+02:00", "priority": 0}
+    eta = datetime.now(timezone(timedelta(hours=2))).replace(microsecond=0) + timedelta(minutes=50)
+    options = {"eta": eta.isoformat(), "priority": 0}
     body = {"task_type": "shop.order", "params": {"item": "tea"}, "options": options}
 
     await http.post(f"{API}/tasks/launch", json=body)
     (launch,) = backend.published
 
-    assert (datetime(2030, 1, 1, 10, tzinfo=UTC), 0) == (launch.eta, launch.priority)
+    assert (eta, 0) == (launch.eta, launch.priority)
 
 
 @pytest.mark.parametrize(
     ("options", "pointer", "code"),
     [
         pytest.param({"eta": "2030-01-01T12:00:00"}, "/options/eta", "type", id="eta without offset"),
+        pytest.param({"countdown_s": 3600}, "/options/countdown_s", "beyond_visibility_timeout", id="too late"),
+        pytest.param({"eta": "2100-01-01T00:00:00Z"}, "/options/eta", "beyond_visibility_timeout", id="far too late"),
         pytest.param({"countdown_s": -1}, "/options/countdown_s", "type", id="in the past"),
-        pytest.param({"countdown_s": 1, "eta": "2030-01-01T00:00:00Z"}, "/options/eta", "conflict", id="both"),
+        pytest.param({"countdown_s": 1, "eta": "2026-01-01T00:00:00Z"}, "/options/eta", "conflict", id="both"),
         pytest.param({"queue": "other"}, "/options/queue", "additionalProperties", id="no option"),
         pytest.param({"task_id": "x"}, "/options/task_id", "additionalProperties", id="mass assignment"),
         pytest.param({"expires_s": 1}, "/options/expires_s", "not_allowed", id="not allowed by the file"),
