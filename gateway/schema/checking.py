@@ -1,5 +1,6 @@
 """Every defect of a schema, found when the file is read."""
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -11,8 +12,11 @@ from gateway.config.model import Schema
 from gateway.schema.references import FILE_PREFIX, NAMED_URI, make_validator, name_of
 from gateway.schema.vocabulary import FORMATS, KEYWORDS, OLD_KEYWORDS, Steps, walk_schemas
 
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
+DRAFT_FOLDER = "https://json-schema.org/draft/2020-12/"
+DRAFT = f"{DRAFT_FOLDER}schema"
 MAX_PATTERN_CHARACTERS = 1000
+_COMPILE_ERRORS = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
+_AWAY = re.compile("Resource '([^']*)' is not present")
 _META = jsonschema_rs.Draft202012Validator({"$ref": DRAFT}, offline=True)
 
 
@@ -31,29 +35,33 @@ def check_schema(schema: Schema, *, named: Mapping[str, Schema]) -> list[SchemaI
     """Find what is wrong with one schema, word by word; whether its references resolve is for `check_whole`."""
     issues = list(_check_against_metaschema(schema))
     blamed = {issue.path for issue in issues}
+    has_ids = any(isinstance(each, dict) and "$id" in each for _, each in walk_schemas(schema))
     for steps, each in walk_schemas(schema):
         if isinstance(each, dict):
-            issues += (issue for issue in _check_keywords(each, steps, named) if issue.path not in blamed)
+            issues += (
+                issue for issue in _check_keywords(each, steps, named, has_ids=has_ids) if issue.path not in blamed
+            )
     return issues
 
 
-def check_whole(uri: str, registry: jsonschema_rs.Registry) -> list[SchemaIssue]:
-    """Find what only shows when the schema behind a URI is compiled: references that lead nowhere."""
+def check_whole(schema: Schema, *, named: Mapping[str, Schema]) -> list[SchemaIssue]:
+    """Find what only shows when a schema is compiled: references that lead nowhere; then defaults that it refuses."""
     try:
-        make_validator({"$ref": uri}, registry)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        make_validator(schema, named=named)
+    except _COMPILE_ERRORS as error:
         words = str(getattr(error, "message", error)).splitlines()[0].replace(NAMED_URI, FILE_PREFIX)
-        return [SchemaIssue(path=(), found=f"a schema that cannot be compiled: {words}", wanted="one that can")]
-    return []
+        away = _AWAY.match(words)
+        found = f"a $ref to {away[1]}" if away else f"a schema that cannot be compiled: {words}"
+        return [SchemaIssue(path=(), found=found, wanted="references that stay in this file: none is ever fetched")]
+    return list(_check_defaults(schema, named))
 
 
-def check_defaults(schema: Schema, uri: str, registry: jsonschema_rs.Registry) -> Iterator[SchemaIssue]:
+def _check_defaults(schema: Schema, named: Mapping[str, Schema]) -> Iterator[SchemaIssue]:
     """Find the defaults that their own schema refuses, at any depth."""
     for steps, each in walk_schemas(schema):
         if not isinstance(each, dict) or "default" not in each:
             continue
-        pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1").replace("%", "%25") for step in steps)
-        validator = make_validator({"$ref": f"{uri}#{pointer}"}, registry)
+        validator = make_validator(schema, named=named, at=steps)
         error = next(iter(validator.iter_errors(each["default"])), None)
         if error is not None:
             yield SchemaIssue(
@@ -64,8 +72,12 @@ def check_defaults(schema: Schema, uri: str, registry: jsonschema_rs.Registry) -
 
 
 def _check_against_metaschema(schema: Schema) -> Iterator[SchemaIssue]:
+    blamed: set[Steps] = set()
     for error in _META.iter_errors(schema):
         steps = tuple(error.instance_path)
+        if steps in blamed:
+            continue  # the metaschema has several ways to say the same of one value
+        blamed.add(steps)
         last = error.kind.as_dict()
         wanted = f"what JSON Schema 2020-12 allows for `{steps[-1]}`" if steps else "a JSON Schema"
         if error.kind.name == "type":
@@ -75,7 +87,9 @@ def _check_against_metaschema(schema: Schema) -> Iterator[SchemaIssue]:
         yield SchemaIssue(path=steps, found=_show(_dig(schema, steps)), wanted=wanted)
 
 
-def _check_keywords(schema: dict[str, Any], steps: Steps, named: Mapping[str, Schema]) -> Iterator[SchemaIssue]:
+def _check_keywords(
+    schema: dict[str, Any], steps: Steps, named: Mapping[str, Schema], *, has_ids: bool
+) -> Iterator[SchemaIssue]:
     for keyword, value in schema.items():
         path = (*steps, keyword)
         if keyword not in KEYWORDS and not keyword.startswith("x-"):
@@ -84,7 +98,7 @@ def _check_keywords(schema: dict[str, Any], steps: Steps, named: Mapping[str, Sc
             wanted = "a keyword of JSON Schema 2020-12, or one that begins with `x-`"
             yield SchemaIssue(path=path, found="an unknown keyword", wanted=wanted, hint=hint, is_key=True)
         elif keyword == "$ref" and isinstance(value, str):
-            yield from _check_reference(value, path, named)
+            yield from _check_reference(value, path, named, has_ids=has_ids)
         elif keyword == "$schema" and value not in {DRAFT, f"{DRAFT}#"}:
             yield SchemaIssue(path=path, found=_show(value), wanted=f"{DRAFT}, or nothing")
         elif keyword == "format" and isinstance(value, str) and value not in FORMATS:
@@ -98,20 +112,19 @@ def _check_keywords(schema: dict[str, Any], steps: Steps, named: Mapping[str, Sc
                 yield from _check_pattern(pattern, (*path, pattern), is_key=True)
 
 
-def _check_reference(reference: str, path: Steps, named: Mapping[str, Schema]) -> Iterator[SchemaIssue]:
+def _check_reference(
+    reference: str, path: Steps, named: Mapping[str, Schema], *, has_ids: bool
+) -> Iterator[SchemaIssue]:
+    """Check a reference; what a schema with URIs of its own refers to shows only when it is compiled."""
     name = name_of(reference)
     if name is not None and name not in named:
         near = get_close_matches(name, named, n=1)
         hint = f"did you mean `{FILE_PREFIX}{near[0]}`?" if near else None
         yield SchemaIssue(path=path, found=f"a $ref to {reference}", wanted="a schema under `schemas`", hint=hint)
-    elif reference.startswith(("http:", "https:")) and not reference.startswith(
-        "https://json-schema.org/draft/2020-12/"
-    ):
-        yield SchemaIssue(
-            path=path,
-            found=f"a $ref to another host, {reference[:80]}",
-            wanted="a schema of this file: none is ever fetched",
-        )
+        return
+    if not has_ids and reference.startswith(("http:", "https:")) and not reference.startswith(DRAFT_FOLDER):
+        found = f"a $ref to another host, {reference[:80]}"
+        yield SchemaIssue(path=path, found=found, wanted="a schema of this file: none is ever fetched")
 
 
 def _check_pattern(pattern: str, path: Steps, *, is_key: bool = False) -> Iterator[SchemaIssue]:

@@ -1,38 +1,73 @@
 """Every fault of refused params, in plain words and without the values, which may be secret."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any
 
 import jsonschema_rs
 
+from gateway.config.model import Schema
 from gateway.errors import Fault
+from gateway.schema.references import make_validator
 from gateway.schema.strict_json import escape
 
 MAX_FAULTS = 100
 SHOWN_CHOICES = 20
+SHOWN_NAME = 128
 
 
-def explain(errors: Iterable[jsonschema_rs.ValidationError], *, known: Iterable[str]) -> tuple[Fault, ...]:
-    """Turn a validator's errors into faults, in its order; `known` are the names at the top, for the near misses."""
-    names = list(known)
-    faults: dict[tuple[str, str], Fault] = {}
-    for error in errors:
-        for fault in _explain(error, names):
+class WholeSchemas:
+    """The schemas of all parameters, whole: they decide where msgspec refuses, and tell every fault."""
+
+    def __init__(
+        self, schemas: Mapping[str, Schema], *, required: tuple[str, ...], named: Mapping[str, Schema]
+    ) -> None:
+        self._schemas = schemas
+        self._required = required
+        self._named = named
+        self._validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
+
+    def find_faults(self, params: Any) -> tuple[Fault, ...]:
+        """Find every fault of params, in the order of what was sent, then of what is missing."""
+        if not isinstance(params, dict):
+            detail = f"wanted an object, got {_name_type(params)}"
+            return (Fault(pointer="", code="type", detail=detail, expected="object"),)
+        faults: dict[tuple[str, str], Fault] = {}
+        for fault in chain(self._find_unsound(params), self._find_missing(params)):
             faults.setdefault((fault.pointer, fault.code), fault)
-        if len(faults) >= MAX_FAULTS:
-            break
-    return tuple(faults.values())[:MAX_FAULTS]
+            if len(faults) >= MAX_FAULTS:
+                break
+        return tuple(faults.values())
+
+    def _find_missing(self, params: dict[str, Any]) -> Iterator[Fault]:
+        for name in self._required:
+            if name not in params:
+                yield Fault(pointer=f"/{escape(name)}", code="required", detail=f"{name} is missing")
+
+    def _find_unsound(self, params: dict[str, Any]) -> Iterator[Fault]:
+        for name, value in params.items():
+            if name not in self._schemas:
+                yield _refuse_member("", name, "additionalProperties", self._schemas)
+                continue
+            for error in self._find_validator(name).iter_errors(value):
+                yield from _explain(error, f"/{escape(name)}", self._schemas[name])
+
+    def _find_validator(self, name: str) -> jsonschema_rs.Draft202012Validator:
+        """Make a validator when it is first asked: most parameters are never refused."""
+        validator = self._validators.get(name)
+        if validator is None:
+            validator = self._validators[name] = make_validator(self._schemas[name], named=self._named)
+        return validator
 
 
-def _explain(error: jsonschema_rs.ValidationError, known: list[str]) -> Iterator[Fault]:
+def _explain(error: jsonschema_rs.ValidationError, at: str, schema: Schema) -> Iterator[Fault]:
     kind, facts = error.kind.name, error.kind.as_dict()
-    pointer = "".join(f"/{escape(step)}" for step in error.instance_path)
+    pointer = at + "".join(f"/{escape(step)}" for step in error.instance_path)
     if kind in {"additionalProperties", "unevaluatedProperties"}:
+        known = _find_properties(schema, error.schema_path)
         for name in facts["unexpected"]:
-            near = get_close_matches(name[:128], known, n=1) if not pointer else []
-            hint = f"; did you mean {near[0]}?" if near else ""
-            yield Fault(pointer=f"{pointer}/{escape(name[:128])}", code=kind, detail=f"no such parameter{hint}")
+            yield _refuse_member(pointer, name, kind, known)
     elif kind == "required":
         name = facts["property"]
         yield Fault(pointer=f"{pointer}/{escape(name)}", code=kind, detail=f"{name} is missing")
@@ -41,6 +76,23 @@ def _explain(error: jsonschema_rs.ValidationError, known: list[str]) -> Iterator
     else:
         detail, expected = _say(error)
         yield Fault(pointer=pointer, code=kind, detail=detail, expected=expected)
+
+
+def _refuse_member(at: str, name: str, code: str, known: Iterable[str]) -> Fault:
+    near = get_close_matches(name[:SHOWN_NAME], known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    noun = "member" if at else "parameter"
+    return Fault(pointer=f"{at}/{escape(name[:SHOWN_NAME])}", code=code, detail=f"no such {noun}{hint}")
+
+
+def _find_properties(schema: Any, steps: list[Any]) -> list[str]:
+    """Find the properties declared beside the keyword that refused one; none when a reference was followed."""
+    try:
+        for step in steps[:-1]:
+            schema = schema[step]
+        return list(schema["properties"])
+    except (LookupError, TypeError):
+        return []
 
 
 def _explain_alternatives(kind: str, pointer: str, context: list[list[jsonschema_rs.ValidationError]]) -> Fault:
@@ -64,7 +116,7 @@ def _name_type(value: Any) -> str:
 
 
 def _say_type(facts: dict[str, Any], value: Any) -> tuple[str, Any]:
-    types = facts["types"]
+    types = sorted(facts["types"], key="null".__eq__)
     wanted = " or ".join(_ARTICLES[each] for each in types)
     return f"wanted {wanted}, got {_name_type(value)}", types[0] if len(types) == 1 else types
 

@@ -1,20 +1,21 @@
 """`$ref: "#/schemas/NAME"`: named schemas of the file, each a resource of its own.
 
-In the file `#/schemas/…` means the file; for the validator every named schema and every parameter is a document of
-its own, so that `#`, `#/$defs/…` and `$anchor` stay within it.
+In the file `#/schemas/…` means the file; for the validators every parameter is a root, and every named schema a
+resource beside it, so that `#`, `#/$defs/…`, `$anchor` and `$id` keep to the schema they stand in.
 """
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema_rs
 
 from gateway.config.model import Schema
-from gateway.schema.vocabulary import LIST_OF_SCHEMAS, MAP_OF_SCHEMAS, ONE_SCHEMA
+from gateway.schema.vocabulary import LIST_OF_SCHEMAS, MAP_OF_SCHEMAS, ONE_SCHEMA, Steps, walk_schemas
 
 FILE_PREFIX = "#/schemas/"
 NAMED_URI = "gateway:/schemas/"
-PARAMETER_URI = "gateway:/parameters/"
+_WHOLE_URI = "gateway:/whole"
 
 
 def name_of(reference: object) -> str | None:
@@ -24,11 +25,54 @@ def name_of(reference: object) -> str | None:
     return None
 
 
+def find_used(schema: Schema, *, named: Mapping[str, Schema]) -> dict[str, Schema]:
+    """Find the named schemas that a schema uses, directly or through each other."""
+    used: dict[str, Schema] = {}
+    waiting: list[Schema] = [schema]
+    while waiting:
+        for _, each in walk_schemas(waiting.pop()):
+            name = name_of(each.get("$ref")) if isinstance(each, dict) else None
+            if name is not None and name in named and name not in used:
+                used[name] = named[name]
+                waiting.append(named[name])
+    return used
+
+
 def point(schema: Any, prefix: str) -> Any:
     """Copy a schema with its references to named schemas pointed elsewhere; data inside it is left alone."""
     if not isinstance(schema, dict):
         return schema
     return {keyword: _point_keyword(keyword, value, prefix) for keyword, value in schema.items()}
+
+
+def make_validator(
+    schema: Schema, *, named: Mapping[str, Schema], at: Steps = ()
+) -> jsonschema_rs.Draft202012Validator:
+    """Make the validator of one schema, or of the schema `at` some steps inside it.
+
+    Formats assert, patterns run in linear time, nothing is ever fetched.
+    Raises: jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError or ValueError for a schema that does not hold.
+    """
+    used = find_used(schema, named=named)
+    resources = [(NAMED_URI + name, _make_resource(each)) for name, each in used.items()]
+    root = point(schema, NAMED_URI) if used else schema
+    if at:
+        inner = ("allOf", 0, *at) if _is_wrapped(root) else at
+        resources.append((_WHOLE_URI, _make_resource(root)))
+        root = {"$ref": f"{_WHOLE_URI}#{_write_pointer(inner)}"}
+    return jsonschema_rs.Draft202012Validator(
+        root,
+        registry=jsonschema_rs.Registry(resources) if resources else None,
+        validate_formats=True,
+        ignore_unknown_formats=False,
+        pattern_options=jsonschema_rs.RegexOptions(),
+        offline=True,
+    )
+
+
+def _write_pointer(steps: Steps) -> str:
+    """Write steps as the fragment of a URI."""
+    return "".join("/" + quote(str(step).replace("~", "~0").replace("/", "~1")) for step in steps)
 
 
 def _point_keyword(keyword: str, value: Any, prefix: str) -> Any:
@@ -44,23 +88,11 @@ def _point_keyword(keyword: str, value: Any, prefix: str) -> Any:
     return value
 
 
-def make_registry(parameters: Mapping[str, Schema], named: Mapping[str, Schema]) -> jsonschema_rs.Registry:
-    """Register every parameter and named schema under its own URI."""
-    resources = [(NAMED_URI + name, point(schema, NAMED_URI)) for name, schema in named.items()]
-    resources += [(PARAMETER_URI + name, point(schema, NAMED_URI)) for name, schema in parameters.items()]
-    return jsonschema_rs.Registry(resources)
+def _make_resource(schema: Schema) -> Schema:
+    """Make a schema a resource; one with an `$id` of its own is wrapped, as the URI would replace it."""
+    pointed: Schema = point(schema, NAMED_URI)
+    return {"allOf": [pointed]} if _is_wrapped(pointed) else pointed
 
 
-def make_validator(schema: Schema, registry: jsonschema_rs.Registry) -> jsonschema_rs.Draft202012Validator:
-    """Make a validator: formats assert, patterns run in linear time, nothing is ever fetched.
-
-    Raises: jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError or ValueError for a schema that does not hold.
-    """
-    return jsonschema_rs.Draft202012Validator(
-        schema,
-        registry=registry,
-        validate_formats=True,
-        ignore_unknown_formats=False,
-        pattern_options=jsonschema_rs.RegexOptions(),
-        offline=True,
-    )
+def _is_wrapped(schema: Schema) -> bool:
+    return isinstance(schema, dict) and "$id" in schema

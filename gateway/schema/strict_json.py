@@ -54,7 +54,7 @@ def _decode(raw: bytes) -> Any:
 
 def _explain(error: msgspec.DecodeError) -> str:
     words = str(error)
-    return "a number beyond 64 bits" if words == "Number out of range" else words
+    return "a number beyond 64 bits" if words.startswith("Number out of range") else words
 
 
 def _check_depth(raw: bytes) -> None:

@@ -169,30 +169,21 @@ def _translate_object(
     required = schema.get("required", [])
     if not set(required) <= properties.keys():
         return _keep(schema, dict[str, Any])
-    return make_struct(properties, required=frozenset(required), named=named, open_names=open_names)
+    inner = {name: translate(each, named=named, open_names=open_names) for name, each in properties.items()}
+    left = {name: each.residue for name, each in inner.items() if each.residue is not True}
+    kind = make_struct(inner, required=frozenset(required), title="Object")
+    return Translation(type=kind, residue={"properties": left} if left else True)
 
 
-def make_struct(
-    properties: Mapping[str, Schema],
-    *,
-    required: frozenset[str],
-    named: Mapping[str, Schema],
-    open_names: frozenset[str] = frozenset(),
-    title: str = "Object",
-) -> Translation:
+def make_struct(properties: Mapping[str, Translation], *, required: frozenset[str], title: str) -> type[Struct]:
     """Make the Struct of a closed object; its fields have names of their own, so that any property name will do."""
     fields: list[Any] = []
-    left: dict[str, Schema] = {}
-    for index, (name, schema) in enumerate(properties.items()):
-        inner = translate(schema, named=named, open_names=open_names)
-        if inner.residue is not True:
-            left[name] = inner.residue
+    for index, (name, each) in enumerate(properties.items()):
         # Union[…] rather than `|`: the type of null is None, which has no `|`.
-        kind = inner.type if name in required else Union[inner.type, UnsetType]  # noqa: UP007 - see above
+        kind = each.type if name in required else Union[each.type, UnsetType]  # noqa: UP007 - see above
         default = {} if name in required else {"default": UNSET}
         fields.append((f"f{index}", kind, msgspec.field(name=name, **default)))
-    struct = msgspec.defstruct(title, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
-    return Translation(type=struct, residue={"properties": left} if left else True)
+    return msgspec.defstruct(title, fields, kw_only=True, forbid_unknown_fields=True, gc=False)
 
 
 def _translate_simple(kind: Any) -> Callable[..., Translation]:

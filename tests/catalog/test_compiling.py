@@ -88,6 +88,7 @@ tasks:
         ("tasks.yaml", 6, "tasks.a.keep_s"),
         ("tasks.yaml", 7, "tasks.a.qeue"),
         ("tasks.yaml", 9, "tasks.a.parameters.n.minimun"),
+        ("tasks.yaml", 10, "tasks.a.parameters.m.default"),
         ("tasks.yaml", 14, "tasks.b.rules.0.rule"),
         ("tasks.yaml", 15, "tasks.b.examples.0.n"),
     ] == [(line.split(":")[0], int(line.split(":")[1]), line.split(": ")[1]) for line in issues]
