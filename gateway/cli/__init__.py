@@ -4,6 +4,7 @@ import click
 
 from gateway import __version__
 from gateway.cli.dev import dev_command
+from gateway.cli.plan import plan_command
 from gateway.cli.serve import serve_command
 
 
@@ -15,3 +16,4 @@ def cli() -> None:
 
 cli.add_command(serve_command)
 cli.add_command(dev_command)
+cli.add_command(plan_command)

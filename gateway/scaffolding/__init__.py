@@ -1,0 +1,1 @@
+"""An existing Celery app in, a `tasks.yaml` out."""
