@@ -17,6 +17,7 @@ from gateway.errors import Fault, MalformedBodyError, RefusedParamsError
 MAX_DEPTH = 64
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 _ENVELOPE = {"__type__", "__value__"}
+_DIGITS = 19
 _LONG_DIGITS = re.compile(rb"[0-9]{19}")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _DECODE = msgspec.json.Decoder().decode
@@ -27,14 +28,16 @@ def parse_body(raw: bytes) -> Any:
 
     Raises: MalformedBodyError for anything but unambiguous JSON; RefusedParamsError for Kombu's own envelope.
     """
+    objects = raw.count(b"{")
     # Counting every bracket is enough to prove most bodies shallow; only the rest are scanned.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+    if objects + raw.count(b"[") > MAX_DEPTH:
         _check_depth(raw)
     value = _decode(raw)
     # Every pair has a colon outside of strings: as many pairs as colons proves that no key came twice.
-    if _count_pairs(value) != raw.count(b":"):
+    pairs = len(value) if objects == 1 and type(value) is dict else _count_pairs(value)
+    if pairs != raw.count(b":"):
         _check_duplicates(raw)
-    if _LONG_DIGITS.search(raw):
+    if len(raw) > _DIGITS and _LONG_DIGITS.search(raw):
         _check_numbers(value)
     if b"__" in raw or b"\\u" in raw:
         _refuse_envelopes(value)
