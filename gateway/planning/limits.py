@@ -67,7 +67,7 @@ def compare_ranges(old: Side, new: Side) -> Iterator[Finding]:
         if before == after:
             continue
         is_narrower = after > before if is_lower else after < before
-        named = keyword if keyword in old.said | new.said else opened
+        named = next(each for side in (new, old) for each in (keyword, opened) if each in side.said)
         detail = f"from {_show_end(old, keyword)} to {_show_end(new, keyword)}"
         yield make_finding(named, "narrowed" if is_narrower else "widened", detail)
 
