@@ -126,7 +126,7 @@ def _describe_parameters(task_type: TaskType) -> Iterator[ShownParameter]:
             default=_look_up(schema, "default", named),
             description=_look_up(schema, "description", named),
             checked_by_msgspec=msgspec.json.schema(kind),
-            checked_by_jsonschema_rs=residue,
+            checked_by_jsonschema_rs=True if residue == {} else residue,
         )
 
 

@@ -101,7 +101,7 @@ def test_the_value_holds_the_same() -> None:
     defaults = {each["name"]: each["default"] for each in shown["parameters"] if "default" in each}
     assert {"id": "a"} == defaults
     assert ["token"] == [each["name"] for each in shown["parameters"] if each["secret"]]
-    assert ("pkg.t", True, []) == (shown["name"], shown["deprecated"], shown["examples"])
+    assert ("pkg.t", True, ()) == (shown["name"], shown["deprecated"], shown["examples"])
 
 
 def test_a_task_type_without_parameters_is_launched_with_an_empty_object() -> None:
