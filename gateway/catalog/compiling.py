@@ -103,7 +103,8 @@ def _check_examples(config: Config, task_type: TaskType) -> Iterator[Issue]:
             for fault in error.faults:
                 steps = (_unescape(step) for step in fault.pointer.split("/")[1:])
                 path = ("tasks", task_type.task_type, "examples", index, *steps)
-                yield config.blame(path, "an example that would be refused", fault.detail)
+                found = f"an example that would be refused: {fault.detail}"
+                yield config.blame(path, found, "params that a caller may send")
 
 
 def _unescape(step: str) -> str | int:

@@ -71,7 +71,7 @@ def compile_rule(
 
 def _first_line(error: Exception) -> str:
     text = str(error)
-    return text[text.find("ERROR") :].splitlines()[0].removeprefix("ERROR: <input>:")[:120]
+    return text[text.find("ERROR") :].splitlines()[0].removeprefix("ERROR: <input>:").partition(" expecting ")[0][:120]
 
 
 def _find_unknown(source: str, program: cel.Program, parameters: Mapping[str, Parameter]) -> Iterator[RuleComplaint]:

@@ -1,19 +1,44 @@
-"""The command line: one file per command."""
+"""The command line: one file per command, imported when it is called, so that `check` does not wait for a web server."""
+
+from importlib import import_module
 
 import click
 
 from gateway import __version__
-from gateway.cli.dev import dev_command
-from gateway.cli.plan import plan_command
-from gateway.cli.serve import serve_command
+
+_COMMANDS = {
+    "serve": "Serve tasks.yaml over HTTP.",
+    "dev": "Run the demo: Valkey, a worker and the gateway.",
+    "check": "Report every issue of tasks.yaml.",
+    "plan": "Compare two versions of tasks.yaml: what breaks, and for whom.",
+    "show": "Show what one task type was compiled into.",
+    "schema": "Print the JSON Schema of tasks.yaml, for editors.",
+    "scaffold": "Write a tasks.yaml from an existing Celery app.",
+}
+"""The name of each command, which is the name of its module here, and what it is for."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Commands(click.Group):
+    """A group that knows its commands by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Name the commands."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"gateway.cli.{cmd_name}"), f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="gateway")
 def cli() -> None:
     """One tasks.yaml in, a REST API over existing Celery workers out."""
-
-
-cli.add_command(serve_command)
-cli.add_command(dev_command)
-cli.add_command(plan_command)

@@ -13,6 +13,7 @@ import yaml
 from msgspec import Struct
 
 from gateway.config.scalars import Surprise, read_plain
+from gateway.config.words import show_path
 from gateway.errors import Issue
 
 MAX_BYTES = 1_048_576
@@ -120,13 +121,12 @@ class _Builder:
 
     def blame(self, place: Place, path: Path, found: str, wanted: str, hint: str | None = None) -> None:
         """Note an issue."""
-        dotted = ".".join(str(step) for step in path)
         self._issues.append(
             Issue(
                 file=self._file,
                 line=place.line,
                 column=place.column,
-                path=dotted,
+                path=show_path(path),
                 found=found,
                 wanted=wanted,
                 hint=hint,
@@ -136,10 +136,12 @@ class _Builder:
     def blame_syntax(self, error: yaml.MarkedYAMLError) -> None:
         """Note what libyaml says of a file that it cannot scan to its end."""
         self.is_cut = True
-        mark = error.problem_mark or error.context_mark
+        is_open = (error.context or "").startswith(("while parsing a flow", "while scanning a quoted"))
+        mark = error.context_mark if is_open else error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
         words = " ".join(part for part in (error.context, error.problem) if part)
-        self.blame(place, (), f"broken YAML: {_FORBIDDEN.sub('?', words)}", "well-formed YAML")
+        hint = next((hint for part, hint in _SYNTAX_HINTS.items() if part in words), None)
+        self.blame(place, (), f"broken YAML: {_FORBIDDEN.sub('?', words)}", "well-formed YAML", hint)
 
     def _open(self, event: Any, place: Place) -> None:
         self._check_node(event, place)
@@ -189,8 +191,8 @@ class _Builder:
         if path in self._keys:
             first = self._keys[path]
             self.blame(place, path, "the same key again", f"one; the first is in line {first.line}")
-        else:
-            self._keys[path] = place
+            key += " (again)"  # its value is read beside the first one, to find what is wrong with it too
+        self._keys[*frame.path, key] = place
         frame.key = key
 
     def _read_scalar(self, event: Any, place: Place) -> Any:
@@ -211,7 +213,7 @@ class _Builder:
         if event.anchor is not None:
             self._blame_here(place, f"the anchor &{event.anchor}", *_NO_ALIAS)
         if event.tag is not None:
-            self._blame_here(place, f"the tag {_FORBIDDEN.sub('?', event.tag)[:80]}", "a value without a tag")
+            self._blame_here(place, f"the tag {_shorten_tag(event.tag)}", "a value without a tag")
 
     def _blame_here(self, place: Place, found: str, wanted: str, hint: str | None = None) -> None:
         frame = self._stack[-1] if self._stack else None
@@ -224,6 +226,14 @@ class _Builder:
         self.blame(place, path, found, wanted, hint)
 
 
+_SYNTAX_HINTS = {
+    "mapping values are not allowed": "quote a text that holds a colon and a space",
+    "cannot start any token": "indent with spaces, and quote a text that begins with a special character",
+    "while parsing a flow": "is a bracket left open?",
+    "while scanning a quoted": "is a quote left open?",
+    "could not find expected ':'": "is a colon, or the space after it, missing?",
+    "did not find expected key": "is the indentation right?",
+}
 _NO_ALIAS = ("the value itself", "share a schema under `schemas` and `$ref`, an option under `defaults`")
 
 
@@ -241,6 +251,10 @@ def _decode(data: bytes, builder: _Builder) -> str | None:
 def _count(before: bytes) -> tuple[int, int]:
     line = before.count(b"\n") + 1
     return line, len(before.rpartition(b"\n")[2].decode(errors="replace")) + 1
+
+
+def _shorten_tag(tag: str) -> str:
+    return _FORBIDDEN.sub("?", tag.replace("tag:yaml.org,2002:", "!!"))[:80]
 
 
 def _place(event: Any) -> Place:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gateway.config.document import Document, Path
 from gateway.config.model import Parameter, TasksFile
-from gateway.config.words import list_choices, show_type, show_value, suggest
+from gateway.config.words import list_choices, show_path, show_type, show_value, suggest
 from gateway.errors import Issue
 
 BROKEN: Any = object()
@@ -39,7 +39,7 @@ def make_issue(
         file=document.file,
         line=place.line if place else 1,
         column=place.column if place else 1,
-        path=".".join(str(step) for step in path),
+        path=show_path(path),
         found=found,
         wanted=wanted,
         hint=hint,
@@ -76,10 +76,9 @@ class _Reader:
         return BROKEN
 
     def _read_leaf(self, value: Any, hint: Any, path: Path) -> Any:
-        try:
+        if _fits(value, hint):
             return msgspec.convert(value, hint)
-        except msgspec.ValidationError:
-            return self._blame(path, show_value(value), show_type(hint))
+        return self._blame(path, show_value(value), show_type(hint))
 
     def _read_list(self, value: Any, hint: Any, path: Path) -> Any:
         if not isinstance(value, list):
@@ -99,12 +98,10 @@ class _Reader:
         return read
 
     def _check_name(self, key: str, hint: Any, path: Path) -> bool:
-        try:
-            msgspec.convert(key, hint)
-        except msgspec.ValidationError:
-            self._blame(path, f"the key {show_value(key)}", show_type(hint), suggest(key, ()), is_key=True)
-            return False
-        return True
+        if _fits(key, hint):
+            return True
+        self._blame(path, f"the key {show_value(key)}", show_type(hint), suggest(key, ()), is_key=True)
+        return False
 
     def read_members(self, value: dict[str, Any], kind: type[Struct], path: Path) -> dict[str, Any]:
         """Read the members of a struct; return those that are sound."""
@@ -118,12 +115,13 @@ class _Reader:
                 self._blame((*path, key), "an unknown key", wanted, suggest(key, hints), is_key=True)
         for name in _name_required(kind):
             if name not in read:
-                self._blame(path, f"no key `{name}`", show_type(hints[name]))
+                self._blame(path, f"no key `{name}`", f"`{name}`: {show_type(hints[name])}")
         return {name: item for name, item in read.items() if item is not BROKEN}
 
     def _read_struct(self, value: Any, kind: type[Struct], path: Path) -> Any:
         if not isinstance(value, dict):
-            return self._blame(path, show_value(value), "a mapping")
+            hint = "an entry with nothing to say is `{}`" if value is None else None
+            return self._blame(path, show_value(value), "a mapping", hint)
         sound = self.read_members(value, kind, path)
         return kind(**sound) if _name_required(kind) <= sound.keys() else BROKEN
 
@@ -137,6 +135,15 @@ class _Reader:
         flags = {key: self._read_leaf(value[key], bool, (*path, key)) for key in ours}
         schema = {key: item for key, item in value.items() if key not in ours}
         return Parameter(schema=schema, **{key: flag for key, flag in flags.items() if flag is not BROKEN})
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Tell whether a value is of a type; unlike a pattern's `$`, never in spite of a line break at its end."""
+    try:
+        msgspec.convert(value.replace("\n", "\0") if isinstance(value, str) else value, hint)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _name_required(kind: type[Struct]) -> set[str]:

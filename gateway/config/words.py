@@ -22,6 +22,16 @@ def show_value(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
 
 
+def show_path(path: Iterable[str | int]) -> str:
+    """Join the steps of a path; what a key may hold that a line of a log may not is escaped."""
+    return ".".join(_show_step(str(step)) for step in path)
+
+
+def _show_step(step: str) -> str:
+    shown = step if step.isprintable() else ascii(step)[1:-1]
+    return shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[: SHOWN_CHARACTERS - 1]}…"
+
+
 def show_type(hint: Any) -> str:
     """Name what a type takes."""
     return _show(inspect.type_info(hint))

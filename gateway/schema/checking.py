@@ -9,6 +9,7 @@ import jsonschema_rs
 from msgspec import Struct
 
 from gateway.config.model import Schema
+from gateway.config.words import show_value
 from gateway.schema.references import FILE_PREFIX, NAMED_URI, make_validator, name_of
 from gateway.schema.vocabulary import FORMATS, KEYWORDS, OLD_KEYWORDS, Steps, walk_schemas
 
@@ -52,7 +53,11 @@ def check_whole(schema: Schema, *, named: Mapping[str, Schema]) -> list[SchemaIs
         words = str(getattr(error, "message", error)).splitlines()[0].replace(NAMED_URI, FILE_PREFIX)
         away = _AWAY.match(words)
         found = f"a $ref to {away[1]}" if away else f"a schema that cannot be compiled: {words}"
-        return [SchemaIssue(path=(), found=found, wanted="references that stay in this file: none is ever fetched")]
+        return [
+            SchemaIssue(
+                path=(), found=found, wanted="references that lead somewhere in this file: none is ever fetched"
+            )
+        ]
     return list(_check_defaults(schema, named))
 
 
@@ -78,13 +83,33 @@ def _check_against_metaschema(schema: Schema) -> Iterator[SchemaIssue]:
         if steps in blamed:
             continue  # the metaschema has several ways to say the same of one value
         blamed.add(steps)
-        last = error.kind.as_dict()
-        wanted = f"what JSON Schema 2020-12 allows for `{steps[-1]}`" if steps else "a JSON Schema"
-        if error.kind.name == "type":
-            wanted = " or ".join(last["types"])
-        elif error.kind.name == "enum":
-            wanted = f"one of {', '.join(map(str, last['options']))}"
-        yield SchemaIssue(path=steps, found=_show(_dig(schema, steps)), wanted=wanted)
+        wanted, hint = _explain_meta(error, steps)
+        yield SchemaIssue(path=steps, found=show_value(_dig(schema, steps)), wanted=wanted, hint=hint)
+
+
+def _explain_meta(error: jsonschema_rs.ValidationError, steps: Steps) -> tuple[str, str | None]:
+    facts = error.kind.as_dict()
+    if error.kind.name == "type":
+        return " or ".join(_ARTICLES.get(each, each) for each in facts["types"]), None
+    if steps and steps[-1] == "type":
+        near = get_close_matches(str(error.instance), [*_TYPES, *_OTHER_NAMES], n=1)
+        meant = _OTHER_NAMES.get(near[0], near[0]) if near else None
+        return f"one of {', '.join(_TYPES)}", f"did you mean `{meant}`?" if meant else None
+    return (f"what JSON Schema 2020-12 allows for `{steps[-1]}`" if steps else "a JSON Schema"), None
+
+
+_TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
+_OTHER_NAMES = {
+    "int": "integer",
+    "float": "number",
+    "bool": "boolean",
+    "str": "string",
+    "list": "array",
+    "dict": "object",
+}
+_ARTICLES = {"array": "a list", "integer": "an integer", "object": "a mapping", "boolean": "true or false"} | {
+    name: f"a {name}" for name in ("number", "string")
+}
 
 
 def _check_keywords(
@@ -100,7 +125,7 @@ def _check_keywords(
         elif keyword == "$ref" and isinstance(value, str):
             yield from _check_reference(value, path, named, has_ids=has_ids)
         elif keyword == "$schema" and value not in {DRAFT, f"{DRAFT}#"}:
-            yield SchemaIssue(path=path, found=_show(value), wanted=f"{DRAFT}, or nothing")
+            yield SchemaIssue(path=path, found=show_value(value), wanted=f"{DRAFT}, or nothing")
         elif keyword == "format" and isinstance(value, str) and value not in FORMATS:
             near = get_close_matches(value, FORMATS, n=1)
             hint = f"did you mean `{near[0]}`?" if near else None
@@ -137,7 +162,7 @@ def _check_pattern(pattern: str, path: Steps, *, is_key: bool = False) -> Iterat
         except (jsonschema_rs.ValidationError, ValueError):
             found = f"the pattern {pattern[:80]!r}"
     if found is not None:
-        wanted = "one that runs in linear time: no look-around, no back-reference"
+        wanted = "one of Rust's regex crate: linear time, no look-around, no back-reference"
         yield SchemaIssue(path=path, found=found, wanted=wanted, is_key=is_key)
 
 
@@ -145,9 +170,3 @@ def _dig(value: Any, steps: Steps) -> Any:
     for step in steps:
         value = value[step]
     return value
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, dict):
-        return "a mapping"
-    return "a list" if isinstance(value, list) else f"{value!r}"[:80]

@@ -37,7 +37,7 @@ def parse_body(raw: bytes) -> Any:
     pairs = len(value) if objects == 1 and type(value) is dict else _count_pairs(value)
     if pairs != raw.count(b":"):
         _check_duplicates(raw)
-    if len(raw) > _DIGITS and _LONG_DIGITS.search(raw):
+    if len(raw) >= _DIGITS and _LONG_DIGITS.search(raw):
         _check_numbers(value)
     if b"__" in raw or b"\\u" in raw:
         _refuse_envelopes(value)

@@ -1,0 +1,52 @@
+"""Issues as an editor would show them: the line, and a caret under the place.
+
+What comes in: issues, and the content of the files that they blame. What goes out: text. Pure.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+from gateway.errors import Issue
+
+WINDOW = 100
+"""Widest excerpt of a line, in characters."""
+_TAB = "    "
+
+
+def render_issue(issue: Issue, sources: Mapping[str, bytes]) -> str:
+    """Render an issue with its line; without one when there is no such line to show."""
+    line = _find_line(sources.get(issue.file, b""), issue.line)
+    if not line.strip():
+        return str(issue)
+    start = max(0, issue.column - 1 - WINDOW // 2) if len(line) > WINDOW else 0
+    before, shown = line[start : issue.column - 1], line[start : start + WINDOW]
+    gutter = f"{issue.line:>5} | "
+    return "\n".join([str(issue), gutter + _flatten(shown), " " * (len(gutter) + _measure(before)) + "^"])
+
+
+def render_issues(issues: Iterable[Issue], sources: Mapping[str, bytes]) -> str:
+    """Render issues, a blank line between them."""
+    return "\n\n".join(render_issue(issue, sources) for issue in issues)
+
+
+def _find_line(data: bytes, number: int) -> str:
+    lines = data.decode("utf-8-sig", errors="replace").split("\n")
+    return lines[number - 1].rstrip("\r") if number <= len(lines) else ""
+
+
+def _flatten(text: str) -> str:
+    """Make a line safe to print: tabs of one width, and no character that moves the cursor or turns the text around."""
+    return "".join(_TAB if character == "\t" else character if character.isprintable() else "?" for character in text)
+
+
+def _measure(text: str) -> int:
+    """Count the columns that a terminal gives to a text."""
+    return sum(_width(character) for character in text)
+
+
+def _width(character: str) -> int:
+    if character == "\t":
+        return len(_TAB)
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
