@@ -9,6 +9,7 @@ import msgspec
 from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from gateway.config.editor_schema import write_editor_schema
 from gateway.web.openapi import write_openapi
 from gateway.web.site import Site
 
@@ -46,18 +47,28 @@ _PAGE = """<!doctype html>
 
 
 def make_docs_handlers(site: Site) -> list[HTTPRouteHandler]:
-    """Make `/openapi.json` and `/docs` of a site."""
+    """Make `/openapi.json`, `/schema/tasks.json` and `/docs` of a site."""
+    editor_schema = msgspec.json.encode(write_editor_schema())
     document = msgspec.json.encode(write_openapi(site.catalog, prefix=site.prefix))
 
     @get("/openapi.json")
     async def show_openapi() -> Response[bytes]:
         return Response(document, media_type="application/json")
 
+    @get("/schema/tasks.json")
+    async def show_editor_schema() -> Response[bytes]:
+        return Response(editor_schema, media_type="application/schema+json")
+
     @get("/docs")
     async def show_docs() -> Response[str]:
         return Response(_PAGE, media_type=MediaType.HTML, headers=_HEADERS)
 
-    return [show_openapi, show_docs, *(_make_asset_handler(name, kind) for name, kind in _ASSETS.items())]
+    return [
+        show_openapi,
+        show_editor_schema,
+        show_docs,
+        *(_make_asset_handler(name, kind) for name, kind in _ASSETS.items()),
+    ]
 
 
 def _make_asset_handler(name: str, media_type: str) -> HTTPRouteHandler:

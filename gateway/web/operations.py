@@ -116,6 +116,15 @@ OPERATIONS = (
     ),
     Operation(
         method="get",
+        path="/schema/tasks.json",
+        operation_id="showEditorSchema",
+        summary="Show the JSON Schema of tasks.yaml itself, for editors",
+        tag="Catalog",
+        is_prefixed=False,
+        answers={"200": ("A JSON Schema.", dict[str, Any])},
+    ),
+    Operation(
+        method="get",
         path="/health/live",
         operation_id="isLive",
         summary="Say that the process lives",

@@ -1,11 +1,14 @@
 """The catalog, stats, health, OpenAPI and docs over HTTP."""
 
+import json
 import re
 from datetime import UTC, datetime
 
 import httpx
+import msgspec
 
 from gateway.backends.memory import MemoryBackend
+from gateway.config.editor_schema import write_editor_schema
 from gateway.errors import LedgerUnavailableError
 from gateway.ports import WorkersView, WorkerView
 from gateway.web.app import build_app
@@ -146,3 +149,11 @@ async def test_the_docs_page_needs_no_other_host(http: httpx.AsyncClient) -> Non
         assert (200, True) == (answer.status_code, len(answer.content) > 100), asset
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "http" not in page.text.replace("http-equiv", "")
+
+
+async def test_editors_find_the_schema_of_the_file_here(http: httpx.AsyncClient) -> None:
+    """The same that `gateway schema` prints."""
+    answer = await http.get("/schema/tasks.json")
+
+    assert "application/schema+json" == answer.headers["content-type"]
+    assert json.loads(msgspec.json.encode(write_editor_schema())) == answer.json()
