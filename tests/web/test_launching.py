@@ -178,3 +178,31 @@ async def test_a_rule_refuses_like_a_schema(
     assert not backend.published
     assert ["more than a year needs a token", "months must divide"] == [rule["message"] for rule in entry["rules"]]
     assert "24 / params.months > 0" in operation["description"]
+
+
+CELERY_OPTIONS = (
+    "task_id", "queue", "exchange", "routing_key", "headers", "state", "status", "name", "args", "kwargs", "serializer",
+    "compression", "link", "link_error", "reply_to", "root_id", "parent_id", "time_limit", "soft_time_limit", "shadow",
+    "group_id", "chord", "retry_of", "keep_s", "secret_names", "digest", "origin", "delivery_mode", "__class__",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CELERY_OPTIONS)
+@pytest.mark.parametrize("level", ["body", "params", "options", "query", "typed body"])
+async def test_nothing_can_be_assigned_that_is_not_declared(
+    http: httpx.AsyncClient, backend: MemoryBackend, name: str, level: str
+) -> None:
+    """Neither Celery's options nor our own fields, at any level of a launch."""
+    body: dict[str, Any] = {"task_type": "shop.order", "params": {"item": "tea"}, "options": {}}
+    target = {"body": body, "params": body["params"], "options": body["options"]}.get(level, {})
+    target[name] = "x"
+
+    if level == "query":
+        answer = await http.post(f"{API}/tasks/launch/shop.order?{name}=x", json={"item": "tea"})
+    elif level == "typed body":
+        answer = await http.post(f"{API}/tasks/launch/shop.order", json={"item": "tea", name: "x"})
+    else:
+        answer = await http.post(f"{API}/tasks/launch", json=body)
+
+    assert (422, "refused_params") == (answer.status_code, answer.json()["code"])
+    assert not backend.published
