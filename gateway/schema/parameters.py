@@ -70,6 +70,8 @@ class ParameterSet:
             msgspec.convert(params, self._type)
         except msgspec.ValidationError:
             return False
+        if not self._residues:
+            return True
         return all(name not in params or residue.is_valid(params[name]) for name, residue in self._residues)
 
 

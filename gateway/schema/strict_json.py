@@ -17,10 +17,11 @@ from gateway.errors import Fault, MalformedBodyError, RefusedParamsError
 MAX_DEPTH = 64
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 _ENVELOPE = {"__type__", "__value__"}
-_DIGITS = 19
-_LONG_DIGITS = re.compile(rb"[0-9]{19}")
+_LONG_DIGITS = b"0" * 19
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _DECODE = msgspec.json.Decoder().decode
+_ENCODE = msgspec.json.Encoder().encode
 
 
 def parse_body(raw: bytes) -> Any:
@@ -33,11 +34,9 @@ def parse_body(raw: bytes) -> Any:
     if objects + raw.count(b"[") > MAX_DEPTH:
         _check_depth(raw)
     value = _decode(raw)
-    # Every pair has a colon outside of strings: as many pairs as colons proves that no key came twice.
-    pairs = len(value) if objects == 1 and type(value) is dict else _count_pairs(value)
-    if pairs != raw.count(b":"):
+    if not _is_proven_single(value, raw, objects=objects):
         _check_duplicates(raw)
-    if len(raw) >= _DIGITS and _LONG_DIGITS.search(raw):
+    if _LONG_DIGITS in raw.translate(_ZEROS):
         _check_numbers(value)
     if b"__" in raw or b"\\u" in raw:
         _refuse_envelopes(value)
@@ -70,6 +69,18 @@ def _check_depth(raw: bytes) -> None:
             depth -= 1
     if deepest > MAX_DEPTH:
         raise MalformedBodyError(f"the body is nested deeper than {MAX_DEPTH} levels")
+
+
+def _is_proven_single(value: Any, raw: bytes, *, objects: int) -> bool:
+    """Prove cheaply, if possible, that no key came twice in one object.
+
+    Every pair has a colon outside of strings, and a decoder keeps one pair of two: as many colons in what is written
+    back as in what came prove it, where no colon was escaped.
+    """
+    colons = raw.count(b":")
+    if objects == 1 and type(value) is dict:
+        return len(value) == colons
+    return (b"\\" not in raw and _ENCODE(value).count(b":") == colons) or _count_pairs(value) == colons
 
 
 def _count_pairs(value: Any) -> int:

@@ -67,7 +67,7 @@ def test_the_issues_of_both_files_are_listed(tmp_path: Path) -> None:
 
     assert (2, "") == (ended.returncode, ended.stdout)
     assert [
-        "old.yaml:1:1: found no key `tasks`, wanted a mapping",
+        "old.yaml:1:1: found no key `tasks`, wanted `tasks`: a mapping",
         "new.yaml:1:10: version: found 2, wanted 1",
         "gateway: 2 issues",
     ] == ended.stderr.splitlines()
