@@ -1,11 +1,13 @@
 """The bodies of the launch routes, read into values; every fault of a body is found at once."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from gateway.errors import Fault, RefusedParamsError
+
+B = TypeVar("B", bound=Struct)
 
 
 class LaunchBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,8 +29,7 @@ def read_launch_body(body: object) -> LaunchBody:
 
     Raises: RefusedParamsError with every fault of its members.
     """
-    _refuse(find_member_faults(body, LaunchBody))
-    return msgspec.convert(body, LaunchBody)
+    return _read(body, LaunchBody)
 
 
 def read_retry_body(body: object) -> RetryBody:
@@ -36,8 +37,15 @@ def read_retry_body(body: object) -> RetryBody:
 
     Raises: RefusedParamsError with every fault of its members.
     """
-    _refuse(find_member_faults(body, RetryBody))
-    return msgspec.convert(body, RetryBody)
+    return _read(body, RetryBody)
+
+
+def _read(body: object, kind: type[B]) -> B:
+    """Convert first and explain only what was refused: msgspec stops at the first fault."""
+    try:
+        return msgspec.convert(body, kind)
+    except msgspec.ValidationError as error:
+        raise RefusedParamsError(find_member_faults(body, kind)) from error
 
 
 def find_member_faults(body: object, kind: type[Struct]) -> tuple[Fault, ...]:
@@ -74,8 +82,3 @@ def find_member_faults(body: object, kind: type[Struct]) -> tuple[Fault, ...]:
 
 
 _KINDS: dict[Any, str] = {str: "a string", dict[str, Any]: "an object"}
-
-
-def _refuse(faults: tuple[Fault, ...]) -> None:
-    if faults:
-        raise RefusedParamsError(faults)

@@ -45,6 +45,8 @@ def read_query(request: Request[Any, Any, Any], kind: type[Q], *, but: frozenset
 
     Raises: RefusedParamsError for every unknown, repeated or ill-typed member, with pointers under `/query`.
     """
+    if not request.scope["query_string"]:
+        return kind()
     given = {name: value for name, value in read_query_members(request).items() if name not in but}
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     faults = [
