@@ -4,6 +4,7 @@ What comes in: wishes and task ids. What goes out: receipts and statuses. Decisi
 `status`; here they are only put in order around the awaits.
 """
 
+import asyncio
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,7 +13,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.catalog.catalog import Catalog
-from gateway.errors import ForgottenTaskError, TaskFinishedError, TaskUnfinishedError, UnknownTaskError
+from gateway.errors import (
+    ForgottenTaskError,
+    GatewayError,
+    LaunchError,
+    RefusedParamsError,
+    TaskFinishedError,
+    TaskUnfinishedError,
+    UnknownTaskError,
+)
+from gateway.launch.batch import BatchBody, gather_faults, read_item
 from gateway.launch.launch import DryRun, Launch, show_dry_run
 from gateway.launch.prepare import Wish, prepare, repeat
 from gateway.launch.request import RetryBody
@@ -42,13 +52,21 @@ async def launch(wish: Wish, catalog: Catalog, services: Services) -> Launch:
 
     Raises: LaunchError when the wish is refused; BackendError when the ledger or the broker does not answer.
     """
+    return await _publish(prepare(wish, catalog, now=services.clock()), services)
+
+
+async def launch_batch(batch: BatchBody, catalog: Catalog, services: Services) -> list[Launch | GatewayError]:
+    """Launch the items of a batch, in their order; each is launched, or says why it was not.
+
+    All of them are under way at once, so they share the publisher's round trips.
+    Raises: RefusedParamsError with every fault of every item, if one depends on all and any is refused.
+    """
     now = services.clock()
-    prepared = prepare(wish, catalog, now=now)
-    identity = await services.ledger.identity()
-    task_id = mint(now_ms=int(now.timestamp() * 1000), entropy=os.urandom(ENTROPY_BYTES), identity=identity)
-    named = replace(prepared, task_id=task_id)
-    await services.publisher.publish(named)
-    return named
+    prepared = [_prepare_item(item, catalog, now) for item in batch.items]
+    refused = any(isinstance(each, GatewayError) for each in prepared)
+    if batch.all_or_nothing and refused:
+        raise RefusedParamsError(tuple(gather_faults(prepared)))
+    return await asyncio.gather(*(_publish_item(each, services) for each in prepared))
 
 
 def rehearse(wish: Wish, catalog: Catalog, services: Services) -> DryRun:
@@ -97,6 +115,31 @@ async def retry(task_id: str, body: RetryBody, catalog: Catalog, services: Servi
     if record is None or record.status not in FINAL:
         raise TaskUnfinishedError(record.status if record else "PENDING")
     return await launch(repeat(remembered.entry, body.params), catalog, services)
+
+
+async def _publish(prepared: Launch, services: Services) -> Launch:
+    """Name a launch, the last thing that is decided of it, and publish it."""
+    identity = await services.ledger.identity()
+    now_ms = int(prepared.launched_at.timestamp() * 1000)
+    named = replace(prepared, task_id=mint(now_ms=now_ms, entropy=os.urandom(ENTROPY_BYTES), identity=identity))
+    await services.publisher.publish(named)
+    return named
+
+
+def _prepare_item(item: object, catalog: Catalog, now: datetime) -> Launch | LaunchError:
+    try:
+        return prepare(read_item(item), catalog, now=now)
+    except LaunchError as error:
+        return error
+
+
+async def _publish_item(prepared: Launch | LaunchError, services: Services) -> Launch | GatewayError:
+    if isinstance(prepared, LaunchError):
+        return prepared
+    try:
+        return await _publish(prepared, services)
+    except GatewayError as error:
+        return error
 
 
 async def _remember(task_id: str, services: Services) -> Remembered:

@@ -1,6 +1,6 @@
 """The bodies of the launch routes, read into values; every fault of a body is found at once."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -69,16 +69,16 @@ def find_member_faults(body: object, kind: type[Struct]) -> tuple[Fault, ...]:
         if field.required and name not in body
     ]
     wrong = [
-        Fault(
-            pointer=f"/{name}",
-            code="type",
-            detail=f"wanted {_KINDS[field.type]}",
-            expected=_KINDS[field.type].split()[-1],
-        )
+        Fault(pointer=f"/{name}", code="type", detail=f"wanted {_WORDS[_kind(field)]}")
         for name, field in fields.items()
-        if name in body and not isinstance(body[name], str if field.type is str else dict)
+        if name in body and not isinstance(body[name], _kind(field))
     ]
     return (*unknown, *missing, *wrong)
 
 
-_KINDS: dict[Any, str] = {str: "a string", dict[str, Any]: "an object"}
+def _kind(field: msgspec.structs.FieldInfo) -> type:
+    kind: type = get_origin(field.type) or field.type
+    return kind
+
+
+_WORDS: dict[type, str] = {str: "a string", dict: "an object", list: "an array", bool: "true or false"}

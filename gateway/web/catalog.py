@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from gateway.catalog.task_type import CatalogEntry, TaskType, show
 from gateway.stats.stats import judge_availability, summarise
-from gateway.web.following import NoQuery
+from gateway.web.launching import NoQuery
 from gateway.web.reading import read_query
 from gateway.web.site import Site, answer, encode_etag, find_in_path
 

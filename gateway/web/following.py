@@ -13,14 +13,11 @@ from gateway import flows
 from gateway.errors import BackendError
 from gateway.launch.launch import write_receipt
 from gateway.launch.request import read_retry_body
+from gateway.web.launching import NoQuery
 from gateway.web.reading import read_json, read_query
 from gateway.web.site import Site, answer
 
 T = TypeVar("T")
-
-
-class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The query of routes that take none."""
 
 
 class RevokeQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

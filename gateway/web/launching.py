@@ -9,10 +9,13 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from gateway import flows
-from gateway.launch.launch import write_receipt
+from gateway.errors import GatewayError
+from gateway.launch.batch import read_batch_body
+from gateway.launch.launch import Launch, Receipt, write_receipt
 from gateway.launch.options import LaunchOptions
 from gateway.launch.prepare import Wish
 from gateway.launch.request import read_launch_body
+from gateway.web.problems import Problem, describe_error
 from gateway.web.reading import read_json, read_query, read_query_members
 from gateway.web.site import Site, answer, find_in_path
 
@@ -25,10 +28,28 @@ class LaunchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     dry_run: bool = False
 
 
+class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of routes that take none."""
+
+
+class BatchItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one item of a batch: a receipt or a problem."""
+
+    receipt: Receipt | None = None
+    problem: Problem | None = None
+
+
+class BatchAnswer(Struct, frozen=True, kw_only=True):
+    """What became of a batch, in the order of its items."""
+
+    items: list[BatchItem]
+
+
 def make_launch_handlers(site: Site) -> list[HTTPRouteHandler]:
     """Make the launch routes of a catalog."""
     return [
         _make_generic_handler(site),
+        _make_batch_handler(site),
         _make_fallback_handler(site),
         *(_make_typed_handler(site, name) for name in site.catalog.task_types),
     ]
@@ -49,6 +70,25 @@ def _make_generic_handler(site: Site) -> HTTPRouteHandler:
         return await _launch(site, wish, is_dry_run=query.dry_run, status=200)
 
     return launch
+
+
+def _make_batch_handler(site: Site) -> HTTPRouteHandler:
+    path = f"{site.prefix}/tasks/launch/batch"
+
+    @post(path, status_code=200)
+    async def launch_batch(request: Request[Any, Any, Any]) -> Response[bytes]:
+        read_query(request, NoQuery)
+        batch = read_batch_body(await read_json(request))
+        outcomes = await flows.launch_batch(batch, site.catalog, site.services)
+        return answer(BatchAnswer(items=[_show_item(site, each, instance=path) for each in outcomes]))
+
+    return launch_batch
+
+
+def _show_item(site: Site, outcome: Launch | GatewayError, *, instance: str) -> BatchItem:
+    if isinstance(outcome, Launch):
+        return BatchItem(receipt=write_receipt(outcome, prefix=site.prefix))
+    return BatchItem(problem=describe_error(outcome, instance=instance))
 
 
 def _make_typed_handler(site: Site, task_type: str) -> HTTPRouteHandler:

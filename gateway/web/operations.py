@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.catalog.task_type import CatalogEntry
+from gateway.launch.batch import BatchBody
 from gateway.launch.launch import DryRun, Receipt
 from gateway.launch.request import LaunchBody, RetryBody
 from gateway.stats.stats import Stats
@@ -12,7 +13,7 @@ from gateway.status.status import RevokeAnswer, TaskStatus
 from gateway.web.catalog import CatalogQuery
 from gateway.web.following import RevokeQuery
 from gateway.web.health import Readiness
-from gateway.web.launching import LaunchQuery
+from gateway.web.launching import BatchAnswer, LaunchQuery
 
 BODY_PROBLEMS = (400, 413, 415, 422)
 OUTAGE = (500, 503)
@@ -74,6 +75,16 @@ OPERATIONS = (
         query=LaunchQuery,
         body=LaunchBody,
         answers={"200": ("Accepted: it is in the ledger and in the broker.", Receipt, DryRun)},
+        problems=(*BODY_PROBLEMS, *OUTAGE),
+    ),
+    Operation(
+        method="post",
+        path="/tasks/launch/batch",
+        operation_id="launchBatch",
+        summary="Launch up to a thousand tasks",
+        tag="Launch",
+        body=BatchBody,
+        answers={"200": ("A receipt or a problem for each item, in their order.", BatchAnswer)},
         problems=(*BODY_PROBLEMS, *OUTAGE),
     ),
     Operation(

@@ -71,14 +71,22 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     """Answer any exception with a problem document."""
     if isinstance(error, HTTPException):
         return _answer_framework(request, error)
-    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
-    if status is None or status is HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(error, errors.GatewayError):
+    problem = describe_error(error, instance=request.scope["path"])
+    if problem is None:
         return _answer_bug(request, error)
     if isinstance(error, errors.BackendError):
         _log.warning("backend_unavailable", code=error.code, detail=str(error), path=request.scope["path"])
-    return write_problem(
-        request,
+    return _write(problem)
+
+
+def describe_error(error: Exception, *, instance: str) -> Problem | None:
+    """Describe one of our errors; None for a bug, which is told to nobody but the log."""
+    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
+    if status is None or status is HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(error, errors.GatewayError):
+        return None
+    return _make(
         status,
+        instance=instance,
         code=error.code,
         detail=str(error),
         errors=getattr(error, "faults", ()),
@@ -87,29 +95,23 @@ def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[
     )
 
 
-def write_problem(
-    request: Request[Any, Any, Any],
-    status: HTTPStatus,
-    *,
-    code: str,
-    detail: str,
-    headers: dict[str, str] | None = None,
-    **members: Any,
-) -> Response[bytes]:
-    """Write one problem document."""
-    problem = Problem(
+def _make(status: HTTPStatus, *, instance: str, code: str, detail: str, **members: Any) -> Problem:
+    return Problem(
         type=f"urn:task-gateway:problem:{code}",
         title=status.phrase,
         status=status,
         detail=detail,
-        instance=request.scope["path"][:512],
+        instance=instance[:512],
         code=code,
         **members,
     )
+
+
+def _write(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
     headers = dict(headers or {})
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = RETRY_AFTER_S
-    return Response(msgspec.json.encode(problem), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    return Response(msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def _answer_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -123,13 +125,15 @@ def _answer_framework(request: Request[Any, Any, Any], error: HTTPException) -> 
     }
     headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
     code = status.name.lower()
-    return write_problem(request, status, code=code, detail=details.get(status, status.phrase), headers=headers)
+    detail = details.get(status, status.phrase)
+    return _write(_make(status, instance=request.scope["path"], code=code, detail=detail), headers)
 
 
 def _answer_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     error_id = secrets.token_hex(8)
     _log.error("internal_error", error_id=error_id, path=request.scope["path"], exc_info=error)
     detail = f"this is a fault of the gateway; its log knows it as {error_id}"
-    return write_problem(
-        request, HTTPStatus.INTERNAL_SERVER_ERROR, code="internal_error", detail=detail, error_id=error_id
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return _write(
+        _make(status, instance=request.scope["path"], code="internal_error", detail=detail, error_id=error_id)
     )

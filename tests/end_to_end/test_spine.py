@@ -191,3 +191,16 @@ def test_an_entry_in_the_file_is_all_that_a_new_task_type_takes(grown: httpx.Cli
         refused.json()["errors"][0]["code"],
     )
     assert {"company_id": "ada", "months": 2, "documents": 74} == finish(grown, launched.json()["task_id"])["result"]
+
+
+def test_a_batch_runs_every_item(client: httpx.Client) -> None:
+    """Real tasks, in one request."""
+    items = [{"task_type": "sii.sync_documents", "params": {"company_id": str(number)}} for number in range(5)]
+
+    outcomes = client.post(f"{API}/tasks/launch/batch", json={"items": [*items, {"task_type": "nothing"}]}).json()[
+        "items"
+    ]
+    results = [finish(client, each["receipt"]["task_id"])["result"]["company_id"] for each in outcomes[:-1]]
+
+    assert [str(number) for number in range(5)] == results
+    assert "unknown_task_type" == outcomes[-1]["problem"]["code"]
