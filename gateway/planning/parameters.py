@@ -48,11 +48,10 @@ def compare_parameters(old: TaskSpec, new: TaskSpec, *, before: Config, after: C
         if name not in inputs_new:
             yield from _remove(name, each)
         else:
-            is_ruled = any(_mentions(rule.rule, name) for rule in new.rules)
-            yield from _compare(name, each, inputs_new[name], is_ruled=is_ruled)
+            yield from _compare(name, each, inputs_new[name], is_ruled=_is_ruled(new, name))
     for name, each in inputs_new.items():
         if name not in inputs_old:
-            yield from _add(name, each)
+            yield from _add(name, each, is_ruled=_is_ruled(new, name))
 
 
 def _read(spec: TaskSpec, named: Mapping[str, Schema]) -> dict[str, _Input]:
@@ -64,17 +63,23 @@ def _read(spec: TaskSpec, named: Mapping[str, Schema]) -> dict[str, _Input]:
     }
 
 
-def _mentions(rule: str, name: str) -> bool:
+def _is_ruled(spec: TaskSpec, name: str) -> bool:
     """Tell whether a rule may look at a parameter: by its name, or by taking params as a whole."""
-    return re.search(rf"\b{name}\b", rule) is not None or re.search(r"\bparams\b(?!\s*\.)", rule) is not None
+    patterns = (rf"\b{name}\b", r"\bparams\b(?!\s*\.)")
+    return any(re.search(pattern, rule.rule) for rule in spec.rules for pattern in patterns)
 
 
-def _add(name: str, new: _Input) -> Iterator[Finding]:
+def _add(name: str, new: _Input, *, is_ruled: bool) -> Iterator[Finding]:
     if new.is_required:
         yield _break(name, "added", "a new required parameter")
         yield _break(name, "added", "always sent now: a worker that does not know it fails", audience="workers")
     elif new.is_filled:
-        yield _allow(name, "added", f"a new parameter, {new.show_default()} when left out")
+        detail = f"a new parameter, {new.show_default()} when left out"
+        yield (
+            _break(name, "added", f"{detail}, and a rule may refuse that")
+            if is_ruled
+            else _allow(name, "added", detail)
+        )
         detail = "always sent now, by its default: a worker that does not know it fails"
         yield _break(name, "added", detail, audience="workers")
     else:
@@ -92,11 +97,12 @@ def _remove(name: str, old: _Input) -> Iterator[Finding]:
 
 
 def _compare(name: str, old: _Input, new: _Input, *, is_ruled: bool) -> Iterator[Finding]:
+    is_secret = old.parameter.secret or new.parameter.secret
     findings = [
         *_compare_presence(name, old, new),
         *_compare_default(name, old, new, is_ruled=is_ruled),
         *_below(name, compare_schemas(old.side, new.side)),
-        *_below(name, compare_annotations(old.side, new.side, is_ruled=is_ruled)),
+        *_below(name, compare_annotations(old.side, new.side, is_ruled=is_ruled, is_secret=is_secret)),
     ]
     if old.parameter.secret != new.parameter.secret:
         detail = "kept to the worker from now on" if new.parameter.secret else "recorded and shown from now on"

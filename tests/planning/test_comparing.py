@@ -159,6 +159,23 @@ ROWS = [
         id="default within an item changed",
     ),
     pytest.param(
+        RULED % "{properties: {q: {}}}", RULED % "{properties: {q: {default: 1}}}",
+        ["breaking callers added parameters.p.properties.q.default: 1 is filled in when it is left out, and a rule may "
+         "refuse that"], id="default within an object under a rule",
+    ),
+    pytest.param(
+        OPEN % "{secret: true, properties: {q: {default: 1}}}", OPEN % "{secret: true, properties: {q: {default: 2}}}",
+        ["safe callers changed parameters.p.properties.q.default: a secret is filled in when it is left out"],
+        id="default within a secret",
+    ),
+    pytest.param(
+        't: {rules: [{rule: "size(params) == 0", message: m}]}',
+        't: {parameters: {p: {default: 1}}, rules: [{rule: "size(params) == 0", message: m}]}',
+        ["breaking callers added parameters.p: a new parameter, 1 when left out, and a rule may refuse that",
+         "breaking workers added parameters.p: always sent now, by its default: a worker that does not know it fails"],
+        id="a default under a rule over all params",
+    ),
+    pytest.param(
         't: {parameters: {p: {}}, rules: [{rule: "params.p", message: m}]}', "t: {parameters: {p: {}}}",
         ["safe callers removed rules: a rule is gone: params.p"], id="rule removed",
     ),
@@ -214,6 +231,45 @@ def test_the_text_is_grouped_and_ends_with_a_sum() -> None:
         "",
         "4 changes: 1 breaking for callers, 1 breaking for workers already running.",
     ] == render(changes).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("new", "last"),
+    [
+        pytest.param("a: {}", "Nothing changes.", id="nothing"),
+        pytest.param("a: {priority: 1}", "1 change, nothing breaks.", id="safe"),
+        pytest.param("a: {queue: b}", "1 change: 1 breaking for workers already running.", id="workers"),
+        pytest.param("a: {keep_s: 9}", "1 change: 1 breaking for callers.", id="callers"),
+    ],
+)
+def test_the_last_line_says_for_whom_it_breaks(new: str, last: str) -> None:
+    """Or that it does not."""
+    assert last == render(compare(load("a: {}"), load(new))).splitlines()[-1]
+
+
+def test_a_recursive_schema_with_many_branches_is_compared_once() -> None:
+    """In no time, and each change is named where it is met first."""
+    branches = ", ".join(f'b{index}: {{$ref: "#/schemas/n"}}' for index in range(12))
+    schemas = "{n: {properties: {size: {maximum: %d, title: %s}, " + branches + "}}}"
+    tasks = 't: {parameters: {p: {$ref: "#/schemas/n"}}}'
+
+    changes = compare(load(tasks, schemas % (5, "A")), load(tasks, schemas % (9, "B")))
+
+    assert [
+        "safe callers widened parameters.p.properties.size.maximum: from 5 to 9",
+        "safe nobody changed parameters.p.properties.size.title: changed",
+    ] == show(changes)
+
+
+def test_references_in_a_circle_end() -> None:
+    """They say nothing."""
+    tasks = 't: {parameters: {p: {$ref: "#/schemas/a", required: true}}}'
+    old, new = ({"a": {"$ref": "#/schemas/b"}, "b": {"$ref": "#/schemas/a", "x-n": n}} for n in (1, 2))
+    spec = load(tasks, "{a: {}}").tasks["t"]
+
+    changes = compare(*(Config(tasks={"t": spec}, schemas=each, documents={}) for each in (old, new)))
+
+    assert () == changes
 
 
 def test_a_change_is_a_frozen_value() -> None:

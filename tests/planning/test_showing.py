@@ -120,12 +120,14 @@ def test_the_first_example_is_what_the_line_sends() -> None:
 
     assert '{"a":"it\'s $HOME"}' == shlex.split(shown.curl)[-1]
     assert shown.is_curl_accepted
+    assert """Examples:\n  {"a":"it's $HOME"}\n  {"a":1}\n""" in render(shown)
 
 
 @pytest.mark.parametrize(
     ("schema", "value"),
     [
         pytest.param("false", None, id="nothing is accepted"),
+        pytest.param("{type: array, items: false, minItems: 1}", [], id="no item is accepted"),
         pytest.param('{type: string, pattern: "^x{7}y$"}', "a", id="an odd pattern"),
     ],
 )

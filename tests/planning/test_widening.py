@@ -140,6 +140,51 @@ def test_what_takes_something_away_breaks(old: Schema, new: Schema, expected: st
     assert [expected] == [line for line in found if line.startswith("breaking")]
 
 
+LOCAL = {"enum": [1, {"a": 2}], "anyOf": [{"$ref": "#/$defs/x"}], "$defs": {"x": True}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param(LOCAL, {**LOCAL, "enum": [1]}, ["breaking enum: the values changed, which cannot be shown to be wider"],
+                     id="fewer values"),
+        pytest.param(LOCAL, {**LOCAL, "enum": [1, {"a": 2.0}], "title": "A"}, [], id="the same values"),
+        pytest.param(LOCAL, {**LOCAL, "maxLength": 5}, ["breaking maxLength: from none to 5"], id="a length beside values"),
+        pytest.param(LOCAL, {key: value for key, value in LOCAL.items() if key != "enum"},
+                     ["safe enum: other values are accepted too"], id="any value"),
+        pytest.param({"const": 1}, LOCAL, ["breaking enum: only listed values are accepted now", "safe const: other values are accepted too"],
+                     id="a value to values"),
+        pytest.param(
+            {"items": {"$ref": "#/$defs/x"}, "$defs": {"x": {"maximum": 1}}},
+            {"items": {"$ref": "#/$defs/x"}, "$defs": {"x": {"maximum": 0}}},
+            ["breaking items.maximum: from 1 to 0"], id="a definition that changed",
+        ),
+        pytest.param(
+            {"items": {"$ref": "#/allOf/0"}, "allOf": [{"maximum": 1}]},
+            {"items": {"$ref": "#/allOf/0"}, "allOf": [{"maximum": 2}]},
+            ["safe items.maximum: from 1 to 2"], id="a reference into a list",
+        ),
+        pytest.param(
+            {"items": {"$ref": "#a"}, "$defs": {"x": {"$anchor": "a", "maximum": 1}}},
+            {"items": {"$ref": "#a"}, "$defs": {"x": {"$anchor": "a", "maximum": 2}}},
+            ["breaking items.$ref: a reference beside other keywords changed, which cannot be shown to be wider"],
+            id="an anchor",
+        ),
+        pytest.param({"items": {"$ref": "#/$defs/gone"}}, {"items": {"$ref": "#/$defs/lost"}},
+                     ["breaking items.$ref: a reference beside other keywords changed, which cannot be shown to be wider"],
+                     id="references that lead nowhere"),
+        pytest.param(
+            {"not": {"$ref": "#/$defs/x"}, "$defs": {"x": {"maximum": 1}}},
+            {"not": {"$ref": "#/$defs/x"}, "$defs": {"x": {"maximum": 0}}},
+            ["breaking not: it changed, which cannot be shown to be wider"], id="within not",
+        ),
+    ],
+)  # fmt: skip
+def test_what_refers_to_its_own_root_is_judged_by_what_is_there(old: Schema, new: Schema, expected: list[str]) -> None:
+    """Or not at all, where an anchor decides."""
+    assert expected == find(old, new)
+
+
 def test_a_reference_to_a_schema_that_changed_has_changed() -> None:
     """Although it is written as before."""
     reference = {"$ref": "#/schemas/id"}

@@ -70,6 +70,10 @@ class Tree(pydantic.BaseModel):
     below: Optional["Tree"] = None
 
 
+class Closed(pydantic.BaseModel, extra="forbid"):
+    """A closed model."""
+
+
 class Broken(pydantic.BaseModel):
     """A model without a schema."""
 
@@ -78,6 +82,9 @@ class Broken(pydantic.BaseModel):
 
 CompanyId = NewType("CompanyId", str)
 NODE = object()
+DEEP: list[Any] = []
+for _ in range(19):
+    DEEP = [DEEP]
 ITEM = {
     "type": "object",
     "properties": {"id": {"type": "string"}, "count": {"type": "integer"}},
@@ -144,6 +151,11 @@ HINTS: list[Any] = [
     ),
     pytest.param(dict, {"type": "object"}, (), id="dict"),
     pytest.param(dict[str, int], {"type": "object", "additionalProperties": {"type": "integer"}}, (), id="dict of int"),
+    pytest.param(Mapping, {"type": "object"}, (), id="Mapping"),
+    pytest.param(
+        Closed, {"type": "object", "properties": {}, "additionalProperties": False, "description": "A closed model."},
+        ("the function receives a dict, unless it makes a Closed of it",), id="a closed model",
+    ),
     pytest.param(Mapping[int, Any], {"type": "object"}, ("JSON turns the keys into strings", f"hinted as Any: {ANY}"),
                  id="keys that are no strings"),
     pytest.param(Literal["a", "b"], {"type": "string", "enum": ["a", "b"]}, (), id="Literal"),
@@ -160,6 +172,8 @@ HINTS: list[Any] = [
                  ("the function receives a string, not a datetime",), id="datetime"),
     pytest.param(dt.date, {"type": "string", "format": "date"}, ("the function receives a string, not a date",), id="date"),
     pytest.param(uuid.UUID, {"type": "string", "format": "uuid"}, ("the function receives a string, not a UUID",), id="UUID"),
+    pytest.param(Annotated[dict[str, Any], []], {"type": "object"}, (f"hinted as Any: {ANY}",), id="a hint without a hash"),
+    pytest.param(Literal["\ud800"], {}, (f"its schema cannot be written: {ANY}",), id="a lone surrogate"),
     pytest.param(Decimal, {}, (f"the hint Decimal has no JSON Schema: {ANY}",), id="a class of its own kind"),
     pytest.param(Annotated[int, "months"], {"type": "integer"}, (), id="Annotated"),
     pytest.param(Annotated[int, msgspec.Meta(ge=1)], {"type": "integer", "minimum": 1}, (), id="msgspec's Meta"),
@@ -269,6 +283,11 @@ def test_definitions_of_one_name_are_kept_apart() -> None:
             int, 2**63, {"type": "integer", "required": False},
             "its default 9223372036854775808 is not JSON, and stays the function's own", id="beyond 64 bits",
         ),
+        pytest.param(dict, {1: 2}, {"type": "object", "required": False},
+                     "its default {1: 2} is not JSON, and stays the function's own", id="a key that is no string"),
+        pytest.param(list, DEEP, {"type": "array", "required": False},
+                     "its default [[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]] is not JSON, and stays the function's own",
+                     id="too deep"),
         pytest.param(
             str, "\x00", {"type": "string", "required": False},
             "its default '\\x00' is not JSON, and stays the function's own", id="a control character",
@@ -414,6 +433,14 @@ def test_a_queue_is_found_as_celery_finds_it(routes: Any, queue: str | None) -> 
     assert queue == read_back(app).get("queue")
     assert routed == (queue or ("code" if callable(routes) else "celery"))
     assert callable(routes) is ("# queue: a router function decides the queue" in write(app))
+
+
+def test_a_function_that_hides_its_signature_is_said_to() -> None:
+    """And has no parameters."""
+    app = make_app(do_nothing)
+    app.tasks["t"].run = type("Hidden", (), {"__doc__": "Do it.", "__signature__": 1, "__call__": print})()
+
+    assert "    # parameters: its function has no signature that can be read\n" in write(app)
 
 
 def test_a_default_queue_of_the_app_is_everybodys_default() -> None:
