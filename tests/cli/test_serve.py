@@ -188,3 +188,36 @@ def test_rabbitmq_is_served_with_the_ledger_in_redis(tmp_path: Path, valkey_url:
     assert (200, "REVOKED") == (revoked.status_code, ended["status"])
     assert 503 == refused.status_code
     assert waited_s < 2.5
+
+
+@pytest.mark.timeout(120)
+def test_a_frozen_rabbitmq_is_uncertain_in_time_and_recovers(tmp_path: Path, valkey_url: str, logs: Path) -> None:
+    """What was under way may run and keeps its ledger row; the answer names it; service resumes by itself."""
+    urls = {"redis_url": f"{valkey_url[:-1]}8", "workers_refresh_s": "60"}
+    with run_rabbitmq(tmp_path) as amqp_url:
+        port = int(amqp_url.rpartition(":")[2].rstrip("/"))
+        node = next(
+            psutil.Process(each.pid)
+            for each in psutil.net_connections("tcp")
+            if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid
+        )
+        with (
+            run_gateway(logs / "frozen-amqp.log", broker_url=amqp_url, **urls) as url,
+            httpx.Client(base_url=url, timeout=10) as http,
+        ):
+            before = http.post(f"{API}/tasks/launch", json=BODY)
+            node.suspend()
+            began = time.monotonic()
+            frozen = http.post(f"{API}/tasks/launch", json=BODY)
+            waited_s = time.monotonic() - began
+            remembered = http.get(f"{API}/tasks/{frozen.json()['task_id']}")
+            node.resume()
+            after = wait_for(
+                "the broker",
+                lambda: answer if (answer := http.post(f"{API}/tasks/launch", json=BODY)).status_code == 200 else None,
+            )
+
+    assert (200, 200) == (before.status_code, after.status_code)
+    assert (503, "uncertain_publish") == (frozen.status_code, frozen.json()["code"])
+    assert waited_s < 2.5
+    assert (200, "PENDING") == (remembered.status_code, remembered.json()["status"])

@@ -22,19 +22,23 @@ class BlockingCalls:
     async def run(self, call: Callable[[], T], *, when_late: BackendError) -> T:
         """Run a call and return its value.
 
-        Raises: BrokerUnavailableError when it failed or was refused; `when_late` when the deadline passed.
+        Raises: BrokerUnavailableError when it failed, was refused, or had not begun by the deadline; `when_late` when it
+            was under way by then; a BackendError of the call's own as it is.
         """
         if self._under_way >= self._backlog:
             raise BrokerUnavailableError("the broker is too slow for the calls that already wait")
-        future = asyncio.get_running_loop().run_in_executor(self._pool, call)
+        submitted = self._pool.submit(call)
+        future = asyncio.wrap_future(submitted)
         self._under_way += 1
         future.add_done_callback(self._finish)
+        done, _ = await asyncio.wait([future], timeout=self._deadline_s)
+        if not done:
+            # Only a call that no thread has taken yet can still be called off.
+            raise BrokerUnavailableError("the broker does not answer in time") if submitted.cancel() else when_late
         try:
-            return await asyncio.wait_for(asyncio.shield(future), self._deadline_s)
-        except TimeoutError as error:
-            if future.cancel():
-                raise BrokerUnavailableError("the broker does not answer in time") from error
-            raise when_late from error
+            return future.result()
+        except BackendError:
+            raise
         except Exception as error:
             raise BrokerUnavailableError(f"the broker {explain(error)}") from error
 

@@ -3,6 +3,8 @@
 from functools import partial
 
 from celery import Celery
+from kombu.exceptions import OperationalError
+from kombu.messaging import Producer
 
 from gateway.backends.kombu.blocking import BlockingCalls
 from gateway.errors import BrokerUnavailableError, UncertainPublishError
@@ -38,6 +40,21 @@ class KombuPublisher:
         self._app.close()
 
     def _send(self, launch: Launch) -> None:
+        """Publish in two steps: until the connection stands, an error is certain; after that, only a refusal is.
+
+        Raises: UncertainPublishError when the connection broke before the confirm.
+        """
+        with self._app.producer_or_acquire() as producer:
+            producer.connection.ensure_connection(max_retries=1, interval_start=0)
+            try:
+                self._publish(launch, producer)
+            except producer.connection.channel_errors:
+                raise
+            except (*producer.connection.connection_errors, OperationalError, OSError) as error:
+                producer.connection.collapse()
+                raise UncertainPublishError(launch.task_id) from error
+
+    def _publish(self, launch: Launch, producer: Producer) -> None:
         self._app.send_task(
             launch.name,
             kwargs=launch.params,
@@ -51,6 +68,7 @@ class KombuPublisher:
             root_id=launch.lineage.root_id if launch.lineage else None,
             kwargsrepr=show_params(launch),
             retry=False,
+            producer=producer,
         )
 
     def _connect(self) -> None:
