@@ -105,7 +105,7 @@ class RefusedParamsError(LaunchError):
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         noun = "fault" if len(faults) == 1 else "faults"
-        super().__init__(f"the body has {len(faults)} {noun}")
+        super().__init__(f"the request has {len(faults)} {noun}")
         self.faults = faults
 
 

@@ -37,7 +37,8 @@ def make_sample(schema: Schema, *, named: Mapping[str, Schema], depth: int = 0) 
 
 
 def _make_typed(schema: dict[str, Any], named: Mapping[str, Schema], depth: int) -> Any:
-    kind = schema.get("type")
+    kinds = schema.get("type")
+    kind = next((each for each in kinds if each != "null"), None) if isinstance(kinds, list) else kinds
     if kind == "string":
         return _FORMATS.get(schema.get("format", ""), "a")
     if kind == "array":

@@ -19,7 +19,7 @@ from gateway.errors import Issue
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 32
 MAX_ISSUES = 100
-MAX_NODES = 200_000
+MAX_NODES = 100_000
 SHOWN_STEPS = 4
 Path = tuple[str | int, ...]
 _FORBIDDEN = re.compile(

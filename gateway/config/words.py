@@ -72,6 +72,11 @@ def _show(info: inspect.Type) -> str:
             return shown[0] if len(shown) == 1 else f"one of {', '.join(shown)}"
         case inspect.IntType(ge=low, le=high):
             return "an integer" if low is None else f"an integer from {low} to {high}"
+        case inspect.FloatType(ge=low, gt=above, le=high):
+            start = f"from {low}" if low is not None else f"above {above}" if above is not None else ""
+            return f"a number {start} to {high}".replace(".0", "") if start and high is not None else "a number"
+        case inspect.DateTimeType():
+            return "a moment with its UTC offset, as 2026-01-31T12:00:00Z"
         case inspect.StrType(max_length=longest):
             return "a string" if longest is None else f"a string of 1 to {longest} characters"
         case inspect.VarTupleType():

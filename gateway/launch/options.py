@@ -6,6 +6,7 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from gateway.config.words import show_type
 from gateway.errors import Fault
 
 MAX_DELAY_S = 31_536_000
@@ -66,6 +67,6 @@ def _find_faults(name: str, value: object, allowed: frozenset[str], strict: bool
         return [Fault(pointer=pointer, code="not_allowed", detail=detail, expected=sorted(allowed))]
     try:
         msgspec.convert(value, _HINTS[name], strict=strict)
-    except msgspec.ValidationError as error:
-        return [Fault(pointer=pointer, code="type", detail=str(error))]
+    except msgspec.ValidationError:
+        return [Fault(pointer=pointer, code="type", detail=f"wanted {show_type(_HINTS[name])}")]
     return []

@@ -70,7 +70,7 @@ def _translate_choice(schema: dict[str, Any], said: set[str]) -> Translation:
     choices = schema["enum"] if "enum" in said else [schema["const"]]
     kind = schema.get("type")
     for wanted, name in ((str, "string"), (int, "integer")):
-        if said <= {"enum", "const", "type"} and len(said & {"enum", "const"}) == 1 and kind in {None, name}:
+        if said <= {"enum", "const", "type"} and len(said & {"enum", "const"}) == 1 and kind in (None, name):
             is_exact = choices and all(type(choice) is wanted and _fits(choice) for choice in choices)
             if is_exact:
                 return Translation(type=Literal[tuple(choices)])

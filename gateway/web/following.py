@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Annotated, Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from litestar import Request, Response, delete, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from gateway import flows
 from gateway.errors import BackendError
@@ -24,7 +24,7 @@ class RevokeQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The query of a revoke."""
 
     terminate: bool = False
-    signal: Annotated[str, Meta(pattern=r"^SIG(TERM|KILL|INT|QUIT|USR1|HUP)\Z")] = "SIGTERM"
+    signal: Literal["SIGTERM", "SIGKILL", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGHUP"] = "SIGTERM"
 
 
 def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:

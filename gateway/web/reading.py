@@ -7,6 +7,7 @@ import msgspec
 from litestar import Request
 from msgspec import Struct
 
+from gateway.config.words import show_type
 from gateway.errors import Fault, MalformedBodyError, RefusedParamsError
 from gateway.schema import parse_body
 from gateway.web.problems import UnsupportedMediaTypeError
@@ -57,8 +58,9 @@ def read_query(request: Request[Any, Any, Any], kind: type[Q], *, but: frozenset
     for name in given.keys() & fields.keys():
         try:
             msgspec.convert(given[name], fields[name].type, strict=False)
-        except msgspec.ValidationError as error:
-            faults.append(Fault(pointer=f"/query/{name}", code="type", detail=str(error)))
+        except msgspec.ValidationError:
+            detail = f"wanted {show_type(fields[name].type)}"
+            faults.append(Fault(pointer=f"/query/{name}", code="type", detail=detail))
     if faults:
         raise RefusedParamsError(tuple(faults))
     return msgspec.convert(given, kind, strict=False)

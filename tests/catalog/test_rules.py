@@ -12,6 +12,8 @@ PARAMETERS = {
     "ratio": Parameter(schema={"type": "number"}, required=False),
     "token": Parameter(schema={"type": "string"}, required=False, secret=True),
     "companies": Parameter(schema={"type": "array", "items": {"$ref": "#/schemas/company"}}, required=False),
+    "kind": Parameter(schema={"type": ["string", "null"], "enum": ["a", None]}, required=False),
+    "size": Parameter(schema={"type": ["integer", "null"]}, required=False),
     "day": Parameter(schema={"type": "string", "format": "date-time"}, required=False),
 }
 NAMED = {"company": {"type": "string"}}

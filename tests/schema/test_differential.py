@@ -62,6 +62,8 @@ LEAVES = st.one_of(
     typed("null"),
     some(enum=st.lists(EDGES | WORDS | st.none(), min_size=1, max_size=3, unique_by=repr)),
     some(const=INSTANCES),
+    typed("string", enum=st.lists(WORDS | st.none(), min_size=1, max_size=3, unique=True)),
+    typed("integer", enum=st.lists(EDGES | st.none(), min_size=1, max_size=3, unique_by=repr), const=EDGES),
     some(**NUMERIC, minLength=LENGTHS, maxItems=LENGTHS),
     st.sampled_from([True, False, {"$ref": "#/schemas/word"}, {"$ref": "#/schemas/list"}]),
 )

@@ -85,6 +85,28 @@ async def test_options_in_the_body_reach_the_message(http: httpx.AsyncClient, ba
     assert (eta, 0) == (launch.eta, launch.priority)
 
 
+async def test_options_are_refused_in_plain_words(http: httpx.AsyncClient) -> None:
+    """In the body and in the query alike."""
+    wanted = {
+        "countdown_s": "wanted a number from 0 to 31536000",
+        "eta": "wanted a moment with its UTC offset, as 2026-01-31T12:00:00Z",
+        "priority": "wanted an integer from 0 to 255",
+    }
+    options = dict.fromkeys(wanted, "soon")
+    body = {"task_type": "shop.order", "params": {"item": "tea"}, "options": options}
+
+    by_name = await http.post(f"{API}/tasks/launch", json=body)
+    by_path = await http.post(f"{API}/tasks/launch/shop.order", params=options, json={"item": "tea"})
+    odd_flag = await http.post(f"{API}/tasks/launch?dry_run=perhaps", json=body)
+
+    for answer, at in ((by_name, "/options"), (by_path, "/query")):
+        assert wanted == {fault["pointer"].removeprefix(f"{at}/"): fault["detail"] for fault in answer.json()["errors"]}
+    assert [("/query/dry_run", "wanted true or false")] == [
+        (fault["pointer"], fault["detail"]) for fault in odd_flag.json()["errors"]
+    ]
+    assert "the request has 1 fault" == odd_flag.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("options", "pointer", "code"),
     [
