@@ -10,6 +10,8 @@ turns a class into a status. A message never holds a secret nor a whole body.
         MalformedBodyError      the body is not JSON that may travel to a worker
         RefusedParamsError      the body is JSON, but not what the task type declares
         UnknownTaskTypeError    no such entry in the catalog
+        IdempotencyKeyReusedError   the key belongs to another request
+        LaunchInFlightError     the key's launch has not ended
       UnknownTaskError          no such task was ever launched here
       ForgottenTaskError        it was, but its ledger row has expired
       TaskFinishedError         too late: the task has ended
@@ -118,6 +120,24 @@ class UnknownTaskTypeError(LaunchError):
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         super().__init__(f"no task type {task_type[:128]!r}{hint}")
         self.near = near
+
+
+class IdempotencyKeyReusedError(LaunchError):
+    """Raised when an Idempotency-Key comes again with another request."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__("this Idempotency-Key belongs to another request")
+
+
+class LaunchInFlightError(LaunchError):
+    """Raised when an Idempotency-Key comes again before the first request has been answered."""
+
+    code = "launch_in_flight"
+
+    def __init__(self) -> None:
+        super().__init__("the launch with this Idempotency-Key has not ended yet")
 
 
 class UnknownTaskError(GatewayError):

@@ -23,7 +23,8 @@ from gateway.errors import (
     UnknownTaskError,
 )
 from gateway.launch.batch import BatchBody, gather_faults, read_item
-from gateway.launch.launch import DryRun, Launch, show_dry_run
+from gateway.launch.idempotency import make_claim, replay
+from gateway.launch.launch import DryRun, Launch, Receipt, show_dry_run, write_receipt
 from gateway.launch.prepare import Wish, prepare, repeat
 from gateway.launch.request import RetryBody
 from gateway.launch.task_id import ENTROPY_BYTES, is_minted_here, is_task_id, mint
@@ -53,6 +54,22 @@ async def launch(wish: Wish, catalog: Catalog, services: Services) -> Launch:
     Raises: LaunchError when the wish is refused; BackendError when the ledger or the broker does not answer.
     """
     return await _publish(prepare(wish, catalog, now=services.clock()), services)
+
+
+async def launch_once(
+    wish: Wish, catalog: Catalog, services: Services, *, key: str, caller: str, prefix: str
+) -> tuple[Receipt, bool]:
+    """Launch a task unless the caller's key has launched it before; return the receipt, and whether it is the first one's.
+
+    Raises: as `launch`; IdempotencyKeyReusedError, LaunchInFlightError.
+    """
+    prepared = prepare(wish, catalog, now=services.clock())
+    identity = await services.ledger.identity()
+    named = _name(prepared, identity)
+    receipt = write_receipt(named, prefix=prefix)
+    claim = make_claim(named, receipt, key=key, caller=caller, options=wish.options, identity=identity)
+    known = await services.publisher.publish(named, claim)
+    return (receipt, False) if known is None else (replay(claim, known), True)
 
 
 async def launch_batch(batch: BatchBody, catalog: Catalog, services: Services) -> list[Launch | GatewayError]:
@@ -119,11 +136,14 @@ async def retry(task_id: str, body: RetryBody, catalog: Catalog, services: Servi
 
 async def _publish(prepared: Launch, services: Services) -> Launch:
     """Name a launch, the last thing that is decided of it, and publish it."""
-    identity = await services.ledger.identity()
-    now_ms = int(prepared.launched_at.timestamp() * 1000)
-    named = replace(prepared, task_id=mint(now_ms=now_ms, entropy=os.urandom(ENTROPY_BYTES), identity=identity))
+    named = _name(prepared, await services.ledger.identity())
     await services.publisher.publish(named)
     return named
+
+
+def _name(prepared: Launch, identity: bytes) -> Launch:
+    now_ms = int(prepared.launched_at.timestamp() * 1000)
+    return replace(prepared, task_id=mint(now_ms=now_ms, entropy=os.urandom(ENTROPY_BYTES), identity=identity))
 
 
 def _prepare_item(item: object, catalog: Catalog, now: datetime) -> Launch | LaunchError:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from gateway.launch.idempotency import Claim
 from gateway.launch.launch import Launch, LedgerEntry
 
 
@@ -53,9 +54,10 @@ class WorkersView(Struct, frozen=True, kw_only=True):
 class Publisher(Protocol):
     """Records launches in the ledger and hands them to the broker: both or neither."""
 
-    async def publish(self, launch: Launch) -> None:
-        """Record and publish.
+    async def publish(self, launch: Launch, claim: Claim | None = None) -> bytes | None:
+        """Record and publish; with a claim only if its key is free, in the same step.
 
+        Shape: None when the launch was published; what is kept under the key when it was not free.
         Raises: LedgerUnavailableError or BrokerUnavailableError when nothing was left behind;
             UncertainPublishError when that cannot be known.
         """

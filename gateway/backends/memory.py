@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from gateway.launch.idempotency import Claim
 from gateway.launch.launch import Launch, record
 from gateway.ports import Remembered, Revocation, WorkersView
 
@@ -24,12 +25,18 @@ class MemoryBackend:
         """Raw result records by task id; whoever plays the worker writes them."""
         self.revokes: list[Revoke] = []
         self.workers_view = WorkersView(workers={}, queues={}, as_of=None)
+        self._keys: dict[str, bytes] = {}
         self._rows: dict[str, Remembered] = {}
 
-    async def publish(self, launch: Launch) -> None:
-        """Record and publish."""
+    async def publish(self, launch: Launch, claim: Claim | None = None) -> bytes | None:
+        """Record and publish, if the claimed key is free."""
+        if claim is not None:
+            known = self._keys.setdefault(claim.key_digest, claim.encode())
+            if known != claim.encode():
+                return known
         self._rows[launch.task_id] = Remembered(entry=record(launch))
         self.published.append(launch)
+        return None
 
     async def identity(self) -> bytes:
         """Return the key of this deployment."""

@@ -4,7 +4,6 @@ It reads the events of the C parser and builds the values itself, with bounds on
 composed, no constructor runs, nothing a file says can recurse, expand or instantiate.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,18 +12,16 @@ import yaml
 from msgspec import Struct
 
 from gateway.config.scalars import Surprise, read_plain
-from gateway.config.words import show_path
+from gateway.config.syntax import explain
+from gateway.config.text import HIDDEN, decode, name_hidden
+from gateway.config.words import show_path, show_value
 from gateway.errors import Issue
 
-MAX_BYTES = 1_048_576
 MAX_DEPTH = 32
 MAX_ISSUES = 100
 MAX_NODES = 100_000
 SHOWN_STEPS = 4
 Path = tuple[str | int, ...]
-_FORBIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 _MISSING: Any = object()
 
 
@@ -58,7 +55,9 @@ class _Frame:
 def parse(data: bytes, *, file: str) -> tuple[Document | None, list[Issue]]:
     """Parse one file: its document, None when nothing can be read on from, and every issue of its YAML."""
     builder = _Builder(file)
-    text = _decode(data, builder)
+    text, flaws = decode(data)
+    for flaw in flaws[:MAX_ISSUES]:
+        builder.blame(Place(flaw.line, flaw.column), (), flaw.found, flaw.wanted, flaw.hint)
     if text is None:
         return builder.finish()
     try:
@@ -66,11 +65,9 @@ def parse(data: bytes, *, file: str) -> tuple[Document | None, list[Issue]]:
             builder.take(event)
             if builder.is_cut:
                 break
-    except yaml.MarkedYAMLError as error:
-        builder.blame_syntax(error)
-    except yaml.YAMLError:
-        builder.is_cut = True
-        builder.blame(Place(1, 1), (), "something that is not YAML", "a YAML mapping")
+    except yaml.YAMLError as error:
+        line, column, found, wanted, hint = explain(error, text)
+        builder.cut(Place(line, column), (), found, wanted, hint)
     return builder.finish()
 
 
@@ -86,20 +83,26 @@ class _Builder:
         self._values: dict[Path, Place] = {}
         self._documents = 0
         self._nodes = 0
+        self._anchors: set[str] = set()
         self.is_cut = False
 
     def take(self, event: Any) -> None:
         """Take in one event; sets `is_cut` when reading on makes no sense."""
         place = _place(event)
         self._nodes += 1
-        if self._nodes > MAX_NODES or len(self._issues) >= MAX_ISSUES:
-            self._cut(place, (), f"more than {MAX_NODES} nodes or {MAX_ISSUES} issues", "a smaller file")
+        if self._nodes > MAX_NODES:
+            self.cut(place, (), f"more than {MAX_NODES} keys and values", "a smaller file, or a folder of several")
+        elif len(self._issues) >= MAX_ISSUES:
+            self.cut(place, (), f"{MAX_ISSUES} issues before this line", "those mended first")
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                self._cut(place, (), "a second document", "one document")
+                hint = "remove this `---`, or make what follows a file of its own in the same folder"
+                self.cut(place, (), "a second document", "one document", hint)
         elif isinstance(event, yaml.AliasEvent):
-            self._blame_here(place, f"the alias *{event.anchor}", *_NO_ALIAS)
+            if self._stack and self._stack[-1].key != "<<":  # a merge key has been blamed already
+                hint = _SHARE if event.anchor in self._anchors else "quote a text that begins with `*`"
+                self._blame_here(place, f"the alias *{event.anchor}", "the value itself", hint)
             self._put(None, place)
         elif isinstance(event, yaml.ScalarEvent):
             self._check_node(event, place)
@@ -113,7 +116,7 @@ class _Builder:
         """Return the document and its issues."""
         if not isinstance(self._root, dict):
             if not self._issues:
-                found = "an empty file" if self._root in (_MISSING, None) else "no mapping"
+                found = "an empty file" if self._root in (_MISSING, None) else show_value(self._root)
                 self.blame(Place(1, 1), (), found, "a mapping with `version` and `tasks`")
             return None, self._issues
         document = Document(file=self._file, value=self._root, keys=self._keys, values=self._values)
@@ -133,30 +136,22 @@ class _Builder:
             )
         )
 
-    def blame_syntax(self, error: yaml.MarkedYAMLError) -> None:
-        """Note what libyaml says of a file that it cannot scan to its end."""
+    def cut(self, place: Place, path: Path, found: str, wanted: str, hint: str | None = None) -> None:
+        """Note an issue after which reading on makes no sense."""
         self.is_cut = True
-        is_open = (error.context or "").startswith(("while parsing a flow", "while scanning a quoted"))
-        mark = error.context_mark if is_open else error.problem_mark or error.context_mark
-        place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
-        words = " ".join(part for part in (error.context, error.problem) if part)
-        hint = next((hint for part, hint in _SYNTAX_HINTS.items() if part in words), None)
-        self.blame(place, (), f"broken YAML: {_FORBIDDEN.sub('?', words)}", "well-formed YAML", hint)
+        self.blame(place, path, found, wanted, hint)
 
     def _open(self, event: Any, place: Place) -> None:
         self._check_node(event, place)
         container: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
         if self._is_at_key():
-            self._cut(place, self._stack[-1].path, "a key that is a collection", "a string")
+            hint = "quote a text that begins with a bracket; has a template not been filled in?"
+            self.cut(place, self._stack[-1].path, "a key that is a list or a mapping", "a string", hint)
             return
         path = self._put(container, place)
         self._stack.append(_Frame(container, path))
         if len(self._stack) > MAX_DEPTH:
-            self._cut(place, path[:SHOWN_STEPS], f"more than {MAX_DEPTH} levels of nesting", "fewer")
-
-    def _cut(self, place: Place, path: Path, found: str, wanted: str) -> None:
-        self.is_cut = True
-        self.blame(place, path, found, wanted)
+            self.cut(place, path[:SHOWN_STEPS], f"more than {MAX_DEPTH} levels of nesting", "a flatter value")
 
     def _is_at_key(self) -> bool:
         return bool(self._stack) and isinstance(self._stack[-1].container, dict) and self._stack[-1].key is _MISSING
@@ -183,24 +178,24 @@ class _Builder:
     def _take_key(self, frame: _Frame, key: Any, place: Place) -> None:
         if not isinstance(key, str):
             shown = msgspec.json.encode(key).decode()
-            self.blame(place, frame.path, f"the key {shown}, which is not a string", "a quoted key")
+            self.blame(place, frame.path, f"the key {shown}, which is not a string", f'one in quotes, "{shown}"')
             key = shown
         path = (*frame.path, key)
         if key == "<<":
-            self.blame(place, frame.path, "a merge key", *_NO_ALIAS)
+            self.blame(place, frame.path, "a merge key", "the keys themselves", _SHARE)
         if path in self._keys:
             first = self._keys[path]
-            self.blame(place, path, "the same key again", f"one; the first is in line {first.line}")
+            self.blame(place, path, "the same key again", f"each key once; the first is at {first.line}:{first.column}")
             key += " (again)"  # its value is read beside the first one, to find what is wrong with it too
         self._keys[*frame.path, key] = place
         frame.key = key
 
     def _read_scalar(self, event: Any, place: Place) -> Any:
         text: str = event.value
-        found = _FORBIDDEN.search(text)
+        found = HIDDEN.search(text)
         if found is not None:
-            self._blame_here(place, f"the character U+{ord(found[0]):04X}", "visible characters")
-            return _FORBIDDEN.sub("?", text)
+            self._blame_here(place, name_hidden(found[0]), "characters that an editor shows")
+            return HIDDEN.sub("_", text)
         if event.style:  # quoted or block: what is written is what is meant
             return text
         value = read_plain(text)
@@ -211,9 +206,11 @@ class _Builder:
 
     def _check_node(self, event: Any, place: Place) -> None:
         if event.anchor is not None:
-            self._blame_here(place, f"the anchor &{event.anchor}", *_NO_ALIAS)
+            self._anchors.add(event.anchor)
+            self._blame_here(place, f"the anchor &{event.anchor}", "the value itself", _SHARE)
         if event.tag is not None:
-            self._blame_here(place, f"the tag {_shorten_tag(event.tag)}", "a value without a tag")
+            tag = _shorten_tag(event.tag)
+            self._blame_here(place, f"the tag {tag}", "a value without a tag", "quote a text that begins with `!`")
 
     def _blame_here(self, place: Place, found: str, wanted: str, hint: str | None = None) -> None:
         frame = self._stack[-1] if self._stack else None
@@ -226,35 +223,11 @@ class _Builder:
         self.blame(place, path, found, wanted, hint)
 
 
-_SYNTAX_HINTS = {
-    "mapping values are not allowed": "quote a text that holds a colon and a space",
-    "cannot start any token": "indent with spaces, and quote a text that begins with a special character",
-    "while parsing a flow": "is a bracket left open?",
-    "while scanning a quoted": "is a quote left open?",
-    "could not find expected ':'": "is a colon, or the space after it, missing?",
-    "did not find expected key": "is the indentation right?",
-}
-_NO_ALIAS = ("the value itself", "share a schema under `schemas` and `$ref`, an option under `defaults`")
-
-
-def _decode(data: bytes, builder: _Builder) -> str | None:
-    if len(data) > MAX_BYTES:
-        builder.blame(Place(1, 1), (), "more than 1 MiB", "a smaller file, or a folder of several")
-        return None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        builder.blame(Place(*_count(data[: error.start])), (), "bytes that are not UTF-8", "UTF-8")
-        return None
-
-
-def _count(before: bytes) -> tuple[int, int]:
-    line = before.count(b"\n") + 1
-    return line, len(before.rpartition(b"\n")[2].decode(errors="replace")) + 1
+_SHARE = "share a schema under `schemas` and `$ref`, an option under `defaults`"
 
 
 def _shorten_tag(tag: str) -> str:
-    return _FORBIDDEN.sub("?", tag.replace("tag:yaml.org,2002:", "!!"))[:80]
+    return HIDDEN.sub("?", tag.replace("tag:yaml.org,2002:", "!!"))[:80]
 
 
 def _place(event: Any) -> Place:

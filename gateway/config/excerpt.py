@@ -6,6 +6,7 @@ What comes in: issues, and the content of the files that they blame. What goes o
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from gateway.config.text import split_lines
 from gateway.errors import Issue
 
 WINDOW = 100
@@ -30,8 +31,8 @@ def render_issues(issues: Iterable[Issue], sources: Mapping[str, bytes]) -> str:
 
 
 def _find_line(data: bytes, number: int) -> str:
-    lines = data.decode("utf-8-sig", errors="replace").split("\n")
-    return lines[number - 1].rstrip("\r") if number <= len(lines) else ""
+    lines = split_lines(data.decode("utf-8-sig", errors="replace"))
+    return lines[number - 1] if number <= len(lines) else ""
 
 
 def _flatten(text: str) -> str:

@@ -14,16 +14,21 @@ _LITERALS: dict[str, Any] = {"": None, "~": None, "null": None, "true": True, "f
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _SURPRISES = (
-    (re.compile(r"(?i:null|true|false)"), "a word that JSON writes in lower case"),
-    (re.compile(r"(?i:yes|no|on|off)"), "a word that YAML 1.1 reads as a boolean"),
-    (re.compile(r"[-+]?0[0-7_]+"), "a number that YAML 1.1 reads as octal"),
-    (re.compile(r"[-+]?0(x[0-9a-fA-F_]+|o[0-7_]+|b[01_]+)"), "a number in another base"),
-    (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), "what YAML 1.1 reads as a base-60 number"),
-    (re.compile(r"\d{4}-\d{1,2}-\d{1,2}([Tt ].*)?"), "what YAML 1.1 reads as a date"),
-    (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), "a number that JSON does not have"),
-    (re.compile(r"[-+]?(\.[0-9][0-9_]*|[0-9][0-9_]*\.?[0-9_]*)([eE][-+]?[0-9]+)?"), "a number that JSON writes otherwise"),
-    (re.compile(r"="), "YAML 1.1's value key"),
+    (re.compile(r"(?i:null|true|false)"), "a word that JSON writes in lower case", "lower case, or a quoted string"),
+    (re.compile(r"(?i:yes|no|on|off)"), "a word that YAML 1.1 reads as a boolean", "a JSON value, or a quoted string"),
+    (re.compile(r"[-+]?0[0-7_]+"), "a number that YAML 1.1 reads as octal", "a decimal number, or a quoted string"),
+    (re.compile(r"[-+]?0(x[0-9a-fA-F_]+|o[0-7_]+|b[01_]+)"), "a number in another base",
+     "a decimal number, or a quoted string"),
+    (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), "what YAML 1.1 reads as a base-60 number",
+     "one number, or a quoted string"),
+    (re.compile(r"\d{4}-\d{1,2}-\d{1,2}([Tt ].*)?"), "what YAML 1.1 reads as a date", "a quoted string"),
+    (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), "a number that JSON does not have",
+     "a finite number, or a quoted string"),
+    (re.compile(r"[-+]?(\.[0-9][0-9_]*|[0-9][0-9_]*\.?[0-9_]*)([eE][-+]?[0-9]+)?"), "a number that JSON writes otherwise",
+     "one without `+`, `_` or a leading zero, with digits around its point; or a quoted string"),
+    (re.compile(r"="), "YAML 1.1's value key", "a quoted string"),
 )  # fmt: skip
+"""How each is spelled, what to say that it is, and what is wanted instead."""
 
 
 class Surprise(NamedTuple):
@@ -39,9 +44,9 @@ def read_plain(text: str) -> Any:
         return _LITERALS[text]
     if _NUMBER.fullmatch(text):
         return _read_number(text)
-    for pattern, what in _SURPRISES:
+    for pattern, what, wanted in _SURPRISES:
         if pattern.fullmatch(text):
-            return Surprise(found=f"{_cut(text)}, {what}", wanted="a JSON value, or a quoted string")
+            return Surprise(found=f"{_cut(text)}, {what}", wanted=wanted)
     return text
 
 

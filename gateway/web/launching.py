@@ -11,6 +11,7 @@ from msgspec import Struct
 from gateway import flows
 from gateway.errors import GatewayError
 from gateway.launch.batch import read_batch_body
+from gateway.launch.idempotency import read_key
 from gateway.launch.launch import Launch, Receipt, write_receipt
 from gateway.launch.options import LaunchOptions
 from gateway.launch.prepare import Wish
@@ -19,6 +20,9 @@ from gateway.web.problems import Problem, describe_error
 from gateway.web.reading import read_json, read_query, read_query_members
 from gateway.web.site import Site, answer, find_in_path
 
+KEY_HEADER = "Idempotency-Key"
+ANYBODY = ""
+"""The caller, where nothing tells callers apart."""
 OPTION_NAMES = frozenset(LaunchOptions.__struct_fields__)
 
 
@@ -67,7 +71,7 @@ def _make_generic_handler(site: Site) -> HTTPRouteHandler:
             params_at="/params",
             options_at="/options",
         )
-        return await _launch(site, wish, is_dry_run=query.dry_run, status=200)
+        return await _launch(site, wish, request, is_dry_run=query.dry_run, status=200)
 
     return launch
 
@@ -119,12 +123,22 @@ async def _launch_by_path(site: Site, task_type: str, request: Request[Any, Any,
         are_options_text=True,
         options_at="/query",
     )
-    return await _launch(site, wish, is_dry_run=query.dry_run, status=202)
+    return await _launch(site, wish, request, is_dry_run=query.dry_run, status=202)
 
 
-async def _launch(site: Site, wish: Wish, *, is_dry_run: bool, status: int) -> Response[bytes]:
+async def _launch(
+    site: Site, wish: Wish, request: Request[Any, Any, Any], *, is_dry_run: bool, status: int
+) -> Response[bytes]:
     if is_dry_run:
         return answer(flows.rehearse(wish, site.catalog, site.services))
-    receipt = write_receipt(await flows.launch(wish, site.catalog, site.services), prefix=site.prefix)
-    headers = {"Location": receipt.status_url} if status == HTTPStatus.ACCEPTED else {}
+    key = request.headers.get(KEY_HEADER)
+    headers: dict[str, str] = {}
+    if key is None:
+        receipt = write_receipt(await flows.launch(wish, site.catalog, site.services), prefix=site.prefix)
+    else:
+        receipt, is_replay = await flows.launch_once(
+            wish, site.catalog, site.services, key=read_key(key), caller=ANYBODY, prefix=site.prefix
+        )
+        headers |= {"Idempotency-Replayed": "true"} if is_replay else {}
+    headers |= {"Location": receipt.status_url} if status == HTTPStatus.ACCEPTED else {}
     return answer(receipt, status=status, headers=headers)

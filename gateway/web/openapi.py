@@ -13,15 +13,23 @@ import msgspec
 from gateway import __version__
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.task_type import TaskType
+from gateway.launch.idempotency import KEEP_S
 from gateway.launch.launch import DryRun, Receipt
 from gateway.launch.options import LaunchOptions
-from gateway.web.launching import LaunchQuery
+from gateway.web.launching import KEY_HEADER, LaunchQuery
 from gateway.web.operations import BODY_PROBLEMS, OPERATIONS, OUTAGE, PROBLEM_WORDS, Operation
 from gateway.web.problems import MEDIA_TYPE, Problem
 
 _REFERENCE = "#/components/schemas/"
 _DEFS = "#/$defs/"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
+_KEY = {
+    "name": KEY_HEADER,
+    "in": "header",
+    "required": False,
+    "description": f"The same key and request launch once; the first receipt is answered again for {KEEP_S} seconds.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
 _PATH_WORDS = {"task_id": "The id from the receipt.", "task_type": "A key of the catalog."}
 
 
@@ -57,7 +65,11 @@ def _write_operation(operation: Operation, schemas: Mapping[Any, Any]) -> dict[s
         "operationId": operation.operation_id,
         "summary": operation.summary,
         "tags": [operation.tag],
-        "parameters": [*_write_path_parameters(operation.path), *_write_query(operation.query)],
+        "parameters": [
+            *_write_path_parameters(operation.path),
+            *_write_query(operation.query),
+            *([_KEY] if operation.takes_key else []),
+        ],
         "responses": {
             status: {"description": words} | _write_content([schemas[kind] for kind in kinds])
             for status, (words, *kinds) in operation.answers.items()
@@ -85,13 +97,13 @@ def _write_launch(task_type: TaskType, schemas: Mapping[Any, Any]) -> dict[str, 
         "description": _describe(task_type),
         "tags": list(task_type.tags) or ["Launch"],
         "deprecated": task_type.deprecated,
-        "parameters": [*_write_query(LaunchQuery), *options],
+        "parameters": [*_write_query(LaunchQuery), *options, _KEY],
         "requestBody": {"required": True, **body},
         "responses": {
             "200": {"description": "What a dry run would have sent.", **_as_json(schemas[DryRun])},
             "202": accepted,
         }
-        | _write_problems((*BODY_PROBLEMS, *OUTAGE), schemas),
+        | _write_problems((409, *BODY_PROBLEMS, *OUTAGE), schemas),
     }
 
 

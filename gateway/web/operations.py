@@ -20,7 +20,7 @@ OUTAGE = (500, 503)
 PROBLEM_WORDS = {
     400: "The body is not JSON that may travel to a worker.",
     404: "Never launched here, or no such task type.",
-    409: "The task has already ended, or has not ended yet.",
+    409: "The task has already ended, or has not ended yet; the launch with this key is still in flight.",
     410: "Launched here, but no longer remembered.",
     413: "The body is too large.",
     415: "The body is not declared as application/json.",
@@ -40,6 +40,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     tag: str
     is_prefixed: bool = True
     query: type[Struct] | None = None
+    takes_key: bool = False
+    """An Idempotency-Key header."""
     body: type[Struct] | None = None
     answers: dict[str, tuple[Any, ...]]
     """Status to its description and the types that the body may have."""
@@ -73,9 +75,10 @@ OPERATIONS = (
         summary="Launch a task by the name of its type",
         tag="Launch",
         query=LaunchQuery,
+        takes_key=True,
         body=LaunchBody,
         answers={"200": ("Accepted: it is in the ledger and in the broker.", Receipt, DryRun)},
-        problems=(*BODY_PROBLEMS, *OUTAGE),
+        problems=(409, *BODY_PROBLEMS, *OUTAGE),
     ),
     Operation(
         method="post",

@@ -56,6 +56,8 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     UnknownPathError: HTTPStatus.NOT_FOUND,
     errors.UnknownTaskTypeError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.LaunchInFlightError: HTTPStatus.CONFLICT,
     errors.LaunchError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownTaskError: HTTPStatus.NOT_FOUND,
     errors.ForgottenTaskError: HTTPStatus.GONE,

@@ -14,7 +14,8 @@ from gateway.backends.redis.connection import connect
 from gateway.backends.redis.ledger import RedisLedger
 from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
-from gateway.launch.launch import Lineage, record
+from gateway.launch.idempotency import KEEP_S, Claim, make_claim
+from gateway.launch.launch import Launch, Lineage, record, write_receipt
 from gateway.ports import Ledger, Publisher, Results, Revocation
 from tests.backends.test_message import make_launch
 
@@ -86,6 +87,30 @@ async def test_the_first_revoke_stands_until_one_terminates(backends: Backends) 
         seen.append(remembered and remembered.revocation)
 
     assert [first, first, harder] == seen
+
+
+async def test_a_claimed_key_launches_once(backends: Backends) -> None:
+    """The second launch under it leaves nothing behind, and gets what is kept of the first."""
+    first, second = make_launch(), make_launch(task_id="01890000-0000-7000-8000-000000000001")
+    claims = [claim_for(launch) for launch in (first, second)]
+
+    outcomes = [
+        await backends.publisher.publish(first, claims[0]),
+        await backends.publisher.publish(second, claims[1]),
+        await backends.publisher.publish(second),
+    ]
+
+    assert [None, claims[0].encode(), None] == outcomes
+    assert await backends.ledger.find(first.task_id) is not None
+    if backends.client is not None:
+        assert 2 == await backends.client.llen("compared")
+        assert 0 < await backends.client.ttl(f"gw:key:{claims[0].key_digest}") <= KEEP_S
+
+
+def claim_for(launch: Launch) -> Claim:
+    """Claim one key for any launch."""
+    receipt = write_receipt(launch, prefix="/p")
+    return make_claim(launch, receipt, key="k", caller="", options={}, identity=b"i" * 32)
 
 
 async def test_the_identity_never_changes(backends: Backends) -> None:

@@ -1,10 +1,13 @@
 """From a POST to a finished task, with a real server, a real Valkey and a real Celery worker."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
+from redis import Redis
 
 from tests.harness import finish, run_gateway, run_worker, wait_for
 
@@ -204,3 +207,25 @@ def test_a_batch_runs_every_item(client: httpx.Client) -> None:
 
     assert [str(number) for number in range(5)] == results
     assert "unknown_task_type" == outcomes[-1]["problem"]["code"]
+
+
+def test_equal_posts_over_three_gateways_make_one_task(valkey_url: str, logs: Path) -> None:
+    """Two hundred at once under one key: one task, one message, and all get its id."""
+    url = f"{valkey_url[:-1]}9"
+    body = {"task_type": "sii.sync_documents", "params": {"company_id": "once"}}
+    with ExitStack() as stack:
+        bases = [stack.enter_context(run_gateway(logs / f"once-{n}.log", broker_url=url)) for n in range(3)]
+        threads = stack.enter_context(ThreadPoolExecutor(50))
+
+        def post(number: int) -> httpx.Response:
+            headers = {"Idempotency-Key": f"round-{number // 200}"}
+            return httpx.post(f"{bases[number % 3]}{API}/tasks/launch", json=body, headers=headers, timeout=20)
+
+        answers = list(threads.map(post, range(400)))
+        with Redis.from_url(url) as client:
+            queued = client.llen("sii")
+
+    assert {200} == {answer.status_code for answer in answers}
+    assert [1, 1] == [len({answer.json()["task_id"] for answer in half}) for half in (answers[:200], answers[200:])]
+    assert 2 == len([answer for answer in answers if "idempotency-replayed" not in answer.headers])
+    assert 2 == queued

@@ -105,8 +105,10 @@ async def test_openapi_describes_each_task_type(http: httpx.AsyncClient) -> None
     assert "3.1.0" == document["openapi"]
     assert {"$ref": "#/components/schemas/shop.order.params"} == media["schema"]
     assert {"example 1": {"value": {"item": "tea", "count": 2}}} == media["examples"]
-    assert {"dry_run", "countdown_s", "eta", "priority"} == {each["name"] for each in operation["parameters"]}
-    assert {"200", "202", "400", "413", "415", "422", "500", "503"} == operation["responses"].keys()
+    assert {"dry_run", "countdown_s", "eta", "priority", "Idempotency-Key"} == {
+        each["name"] for each in operation["parameters"]
+    }
+    assert {"200", "202", "400", "409", "413", "415", "422", "500", "503"} == operation["responses"].keys()
     assert document["paths"][f"{API}/tasks/launch/shop.close"]["post"]["deprecated"]
 
 

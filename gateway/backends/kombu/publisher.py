@@ -8,6 +8,7 @@ from kombu.messaging import Producer
 
 from gateway.backends.kombu.blocking import BlockingCalls
 from gateway.errors import BrokerUnavailableError, UncertainPublishError
+from gateway.launch.idempotency import Claim
 from gateway.launch.launch import Launch, show_params
 
 THREADS = 4
@@ -22,7 +23,7 @@ class KombuPublisher:
         self._app = app
         self._calls = BlockingCalls(size=THREADS, backlog=BACKLOG, deadline_s=deadline_s, name="publish")
 
-    async def publish(self, launch: Launch) -> None:
+    async def publish(self, launch: Launch, claim: Claim | None = None) -> None:  # noqa: ARG002 - keys are the outbox's
         """Publish, and wait for the broker's confirm.
 
         Raises: BrokerUnavailableError; UncertainPublishError when the deadline passed after the call had begun.
