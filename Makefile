@@ -13,10 +13,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url -
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint format lock bench clean
+.PHONY: help install run test lint format lock docs-assets bench clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Make the virtual environment, from hashed requirements
 
@@ -54,6 +54,16 @@ $(BIN)/uv: $(STAMP)
 lock: $(BIN)/uv ## Lock the requirements again, with hashes
 	$(COMPILE) requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) -c requirements/runtime.txt requirements/development.in -o requirements/development.txt
+
+SWAGGER_UI := 5.35.0
+
+docs-assets: ## Renew the files of the docs page from npm
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	npm pack --silent --pack-destination "$$folder" swagger-ui-dist@$(SWAGGER_UI) >/dev/null; \
+	tar -xzf "$$folder"/*.tgz -C "$$folder"; \
+	for name in swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css LICENSE NOTICE; do \
+		cp "$$folder/package/$$name" gateway/web/assets/; done; \
+	cp "$$folder/package/favicon-32x32.png" gateway/web/assets/favicon.png
 
 bench: $(STAMP) ## Run every benchmark
 	@set -e; for file in $(sort $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))); do echo "== $$file"; $(BIN)/python "$$file"; done
