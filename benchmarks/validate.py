@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.config import Parameter
 from gateway.errors import RefusedParamsError
-from gateway.schema import ParameterSet, compile_parameters, parse_body
+from gateway.schema import ParameterSet, compile_parameters
 
 ROUNDS = 5
 MIN_S = 0.3
@@ -104,7 +104,7 @@ def compare(name: str, params: ParameterSet, model: type[BaseModel], raw: bytes)
 
     def ours() -> object:
         try:
-            return params.accept(parse_body(raw))
+            return params.accept_body(raw)
         except RefusedParamsError as error:
             return error.faults
 

@@ -36,7 +36,16 @@ class TaskType(Struct, frozen=True, kw_only=True):
 
         Raises: RefusedParamsError with every fault.
         """
-        accepted = self.params.accept(params)
+        return self._check_rules(self.params.accept(params))
+
+    def accept_body(self, raw: bytes) -> dict[str, Any]:
+        """Return the params of a body that holds nothing else, as `accept` would.
+
+        Raises: MalformedBodyError; RefusedParamsError with every fault.
+        """
+        return self._check_rules(self.params.accept_body(raw))
+
+    def _check_rules(self, accepted: dict[str, Any]) -> dict[str, Any]:
         if self.rules:
             faults = tuple(fault for rule in self.rules if (fault := rule.check(accepted)) is not None)
             if faults:

@@ -17,7 +17,9 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller asks to launch, as it came."""
 
     task_type: str
-    params: Any
+    params: Any = None
+    body: bytes | None = None
+    """The params as they came, where the body holds nothing else; then `params` says nothing."""
     options: dict[str, Any] = {}
     are_options_text: bool = False
     """True when the options come from a query string."""
@@ -82,7 +84,7 @@ def _check(wish: Wish, task_type: TaskType, *, now: datetime) -> tuple[dict[str,
     params: dict[str, Any] = {}
     options = NO_OPTIONS
     try:
-        params = task_type.accept(wish.params)
+        params = task_type.accept(wish.params) if wish.body is None else task_type.accept_body(wish.body)
     except RefusedParamsError as error:
         at = wish.params_at
         faults += [msgspec.structs.replace(fault, pointer=at + fault.pointer) for fault in error.faults]

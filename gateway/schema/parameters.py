@@ -12,10 +12,12 @@ from gateway.schema.checking import SchemaIssue, check_schema, check_whole
 from gateway.schema.explaining import WholeSchemas
 from gateway.schema.filling import Filler, find_default, make_filler, make_object_filler
 from gateway.schema.references import find_used, make_validator, point
+from gateway.schema.strict_json import has_keys_once, parse_body
 from gateway.schema.translation import make_struct, translate
 from gateway.schema.vocabulary import walk_schemas
 
 DEFS = "#/$defs/"
+_ENCODE = msgspec.json.Encoder().encode
 
 
 class ParameterSet:
@@ -41,6 +43,24 @@ class ParameterSet:
             if each.residue is not True
         ]
         self._fill = _make_filler(schemas, defaults, named)
+        is_tight = not self._residues and all(each.is_tight for each in self._translations.values())
+        self._decode = msgspec.json.Decoder(self._type).decode if is_tight else None
+
+    def accept_body(self, raw: bytes) -> dict[str, Any]:
+        """Return the params of a body that holds nothing else, as `accept(parse_body(raw))` would but for their order.
+
+        Where the types leave nothing open, they are the door as well: one decode proves depth, numbers and shape.
+        Raises: MalformedBodyError; RefusedParamsError with every fault.
+        """
+        if self._decode is not None:
+            try:
+                decoded = self._decode(raw)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return self.accept(parse_body(raw))
+            if has_keys_once(_ENCODE(decoded), raw):
+                filled: dict[str, Any] = self._fill(msgspec.to_builtins(decoded))
+                return filled
+        return self.accept(parse_body(raw))
 
     def accept(self, params: Any) -> dict[str, Any]:
         """Return params with their defaults; what was sent is never changed, cast or reordered.

@@ -80,7 +80,12 @@ def _is_proven_single(value: Any, raw: bytes, *, objects: int) -> bool:
     colons = raw.count(b":")
     if objects == 1 and type(value) is dict:
         return len(value) == colons
-    return (b"\\" not in raw and _ENCODE(value).count(b":") == colons) or _count_pairs(value) == colons
+    return has_keys_once(_ENCODE(value), raw) or _count_pairs(value) == colons
+
+
+def has_keys_once(written: bytes, raw: bytes) -> bool:
+    """Tell for certain that no key came twice, from a value written back; False may also mean that it is not known."""
+    return b"\\" not in raw and written.count(b":") == raw.count(b":")
 
 
 def _count_pairs(value: Any) -> int:

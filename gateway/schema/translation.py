@@ -19,6 +19,8 @@ from gateway.schema.vocabulary import ANNOTATIONS
 
 MAX_EXACT = 2**53
 """Beyond it a bound may not be the same number as an integer and as a float."""
+RESERVED = frozenset({"__type__", "__value__"})
+"""Keys of Kombu's own envelope."""
 _PASSIVE = ANNOTATIONS | {"type"}
 _SAFE_PATTERN = re.compile(r"\^(\[(?:[A-Za-z0-9_.:/@#%+,;=~ -]|\\[.\-/])+\](?:\+|\{\d{1,3}(?:,\d{1,3})?\})?)\$")
 
@@ -29,6 +31,8 @@ class Translation(Struct, frozen=True, kw_only=True):
     type: Any
     residue: Schema = True
     """What is left to check; True when msgspec says it all."""
+    is_tight: bool = False
+    """True when the type leaves nothing open: no part of any shape, no integer beyond 64 bits, no depth of its own."""
 
 
 def translate(schema: Schema, *, named: Mapping[str, Schema], open_names: frozenset[str] = frozenset()) -> Translation:
@@ -47,7 +51,9 @@ def translate(schema: Schema, *, named: Mapping[str, Schema], open_names: frozen
     if isinstance(kinds, list) and len(kinds) == 2 and "null" in kinds and "enum" not in said and "const" not in said:  # noqa: PLR2004 - a type and null
         kind = next((each for each in kinds if each != "null"), "null")
         inner = translate({**schema, "type": kind}, named=named, open_names=open_names)
-        return Translation(type=inner.type | None, residue=inner.residue) if inner.residue is True else _keep(schema)
+        if inner.residue is not True:
+            return _keep(schema)
+        return Translation(type=inner.type | None, is_tight=inner.is_tight)
     if "enum" in said or "const" in said:
         return _translate_choice(schema, said)
     translator = _TRANSLATORS.get(kinds) if isinstance(kinds, str) else None
@@ -73,7 +79,7 @@ def _translate_choice(schema: dict[str, Any], said: set[str]) -> Translation:
         if said <= {"enum", "const", "type"} and len(said & {"enum", "const"}) == 1 and kind in (None, name):
             is_exact = choices and all(type(choice) is wanted and _fits(choice) for choice in choices)
             if is_exact:
-                return Translation(type=Literal[tuple(choices)])
+                return Translation(type=Literal[tuple(choices)], is_tight=True)
     return _keep(schema)
 
 
@@ -93,7 +99,7 @@ def _translate_string(schema: dict[str, Any], said: set[str], *_: Any) -> Transl
             meta["pattern"] = rf"\A{value[1:-1]}\Z"
         else:
             left[keyword] = value
-    return Translation(type=Annotated[str, Meta(**meta)] if meta else str, residue=left or True)
+    return Translation(type=Annotated[str, Meta(**meta)] if meta else str, residue=left or True, is_tight=True)
 
 
 def _translate_integer(schema: dict[str, Any], said: set[str], *_: Any) -> Translation:
@@ -106,7 +112,7 @@ def _translate_integer(schema: dict[str, Any], said: set[str], *_: Any) -> Trans
         if type(step) is not int:
             return _keep(schema, int)
         meta["multiple_of"] = step
-    return Translation(type=_constrain(int, meta))
+    return Translation(type=_constrain(int, _bound(meta)), is_tight=True)
 
 
 def _translate_number(schema: dict[str, Any], said: set[str], *_: Any) -> Translation:
@@ -115,7 +121,7 @@ def _translate_number(schema: dict[str, Any], said: set[str], *_: Any) -> Transl
         return _keep(schema, int | float)
     whole = {_BOUNDS[keyword]: _as_integer(keyword, value) for keyword, value in bounds.items()}
     broken = {_BOUNDS[keyword]: float(value) for keyword, value in bounds.items()}
-    return Translation(type=_constrain(int, whole) | _constrain(float, broken))
+    return Translation(type=_constrain(int, _bound(whole)) | _constrain(float, broken), is_tight=True)
 
 
 _BOUNDS = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt"}
@@ -132,6 +138,13 @@ def _are_exact(bounds: Mapping[str, Any]) -> bool:
 def _as_integer(keyword: str, bound: float) -> int:
     """Move a bound to the nearest integer on its inner side."""
     return math.ceil(bound) if keyword in {"minimum", "exclusiveMaximum"} else math.floor(bound)
+
+
+def _bound(meta: dict[str, Any]) -> dict[str, Any]:
+    """Keep an integer within 64 bits on the sides where its schema does not."""
+    low = {} if meta.keys() & {"ge", "gt"} else {"ge": -(2**63)}
+    high = {} if meta.keys() & {"le", "lt"} else {"le": 2**63 - 1}
+    return meta | low | high
 
 
 def _constrain(kind: type, meta: dict[str, Any]) -> Any:
@@ -155,7 +168,7 @@ def _translate_array(
     if schema.get("uniqueItems"):
         left["uniqueItems"] = True
     kind: Any = list if items.type is Any else list[items.type]  # type: ignore[name-defined] # a type made at run time
-    return Translation(type=_constrain(kind, meta), residue=left or True)
+    return Translation(type=_constrain(kind, meta), residue=left or True, is_tight=items.is_tight)
 
 
 def _translate_object(
@@ -172,7 +185,8 @@ def _translate_object(
     inner = {name: translate(each, named=named, open_names=open_names) for name, each in properties.items()}
     left = {name: each.residue for name, each in inner.items() if each.residue is not True}
     kind = make_struct(inner, required=frozenset(required), title="Object")
-    return Translation(type=kind, residue={"properties": left} if left else True)
+    is_tight = all(each.is_tight for each in inner.values()) and not properties.keys() & RESERVED
+    return Translation(type=kind, residue={"properties": left} if left else True, is_tight=is_tight)
 
 
 def make_struct(properties: Mapping[str, Translation], *, required: frozenset[str], title: str) -> type[Struct]:
@@ -188,7 +202,7 @@ def make_struct(properties: Mapping[str, Translation], *, required: frozenset[st
 
 def _translate_simple(kind: Any) -> Callable[..., Translation]:
     def translate_simple(schema: dict[str, Any], said: set[str], *_: Any) -> Translation:
-        return Translation(type=kind) if said <= _PASSIVE else _keep(schema, kind)
+        return Translation(type=kind, is_tight=True) if said <= _PASSIVE else _keep(schema, kind)
 
     return translate_simple
 

@@ -17,7 +17,7 @@ from gateway.launch.options import LaunchOptions
 from gateway.launch.prepare import Wish
 from gateway.launch.request import read_launch_body
 from gateway.web.problems import Problem, describe_error
-from gateway.web.reading import read_json, read_query, read_query_members
+from gateway.web.reading import read_bytes, read_json, read_query, read_query_members
 from gateway.web.site import Site, answer, find_in_path
 
 KEY_HEADER = "Idempotency-Key"
@@ -118,7 +118,7 @@ async def _launch_by_path(site: Site, task_type: str, request: Request[Any, Any,
     query = read_query(request, LaunchQuery, but=OPTION_NAMES)
     wish = Wish(
         task_type=task_type,
-        params=await read_json(request),
+        body=await read_bytes(request),
         options=options,
         are_options_text=True,
         options_at="/query",

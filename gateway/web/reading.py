@@ -17,6 +17,16 @@ MAX_QUERY_MEMBERS = 32
 _JSON_TYPES = frozenset({"application/json", "application/json;charset=utf-8"})
 
 
+async def read_bytes(request: Request[Any, Any, Any]) -> bytes:
+    """Read a body that says it is JSON, for somebody else to parse.
+
+    Raises: UnsupportedMediaTypeError.
+    """
+    raw = await request.body()
+    check_media_type(request)
+    return raw
+
+
 async def read_json(request: Request[Any, Any, Any], *, empty: Any = None) -> Any:
     """Read a JSON body; `empty`, if given, stands for an absent one.
 

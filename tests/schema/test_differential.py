@@ -1,5 +1,6 @@
 """The compiled validator and jsonschema-rs alone agree, both ways, on generated schemas and instances."""
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -114,3 +115,10 @@ def test_both_validators_agree(schema: Schema, instances: list[Any]) -> None:
         assert alone.is_valid(instance) == (accepted is not None)
         assert shown.is_valid({"value": instance}) == (accepted is not None)
         assert accepted is None or repr({"value": instance}) == repr(accepted)
+        for spaced in (None, (",", ":")):
+            raw = json.dumps({"value": instance}, separators=spaced, ensure_ascii=spaced is None).encode()
+            decoded: Any = None
+            with suppress(RefusedParamsError):
+                decoded = params.accept_body(raw)
+            assert accepted == decoded
+            assert accepted is None or json.dumps(accepted, sort_keys=True) == json.dumps(decoded, sort_keys=True)

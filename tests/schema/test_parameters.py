@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.config import Parameter, Schema
-from gateway.errors import RefusedParamsError
+from gateway.errors import MalformedBodyError, RefusedParamsError
 from gateway.schema import ParameterSet, check_named, compile_parameters
 
 NAMED: dict[str, Schema] = {
@@ -336,3 +336,41 @@ def test_a_schema_without_residue_never_leaves_msgspec() -> None:
     assert {"company_id": True, "months": True, "odd": {"pattern": "a|b"}} == {
         name: residue for name, _, residue in params.explain()
     }
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":1,"a":2}', b'{"a":1,"a":1,"s":":"}', b'{"a":9223372036854775808}', b'{"a":-9223372036854775809}',
+        b'{"n":1e999}', b'{"s":"\\ud800"}', b'{"s":"\xff"}', b'{"l":[{"x":1,"x":1}]}', b'{"a":1}}', b"", b'{"a":1,}',
+        b'{"s":"\\u003a","a":1,"a":1}',
+    ],
+)  # fmt: skip
+def test_types_that_leave_nothing_open_are_a_door_as_strict(raw: bytes) -> None:
+    """What the strict parser refuses, the direct decode does not let in."""
+    line = {"type": "object", "properties": {"x": {"type": "integer"}}, "additionalProperties": False}
+    schemas: dict[str, Any] = {
+        "a": {"type": "integer"}, "n": {"type": "number"}, "s": {"type": "string"}, "l": {"type": "array", "items": line},
+    }  # fmt: skip
+    params = compiled(**{name: Parameter(schema=schema, required=False) for name, schema in schemas.items()})
+
+    assert params._decode is not None
+    with pytest.raises(MalformedBodyError):
+        params.accept_body(raw)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        True, {}, {"type": "object"}, {"type": "array"}, {"type": ["integer", "string"]}, {"anyOf": [{}]},
+        {"type": "object", "properties": {"__type__": {"type": "string"}}, "additionalProperties": False},
+        {"$ref": "#/schemas/tree"},
+    ],
+)  # fmt: skip
+def test_types_that_leave_something_open_are_no_door(schema: Schema) -> None:
+    """Then the strict parser is asked first."""
+    params = compiled(value=Parameter(schema=schema, required=False))
+
+    assert params._decode is None
+    with pytest.raises(MalformedBodyError):
+        params.accept_body(b'{"value":{"a":1,"a":1}}')
