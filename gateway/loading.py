@@ -12,10 +12,10 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.compiling import compile_catalog
 from gateway.catalog.deployment import Deployment
 from gateway.config import parse, read
+from gateway.config.text import MAX_BYTES
 from gateway.errors import ConfigError, Issue
 from gateway.settings import Settings, is_redis
 
-MAX_FILE_BYTES = 1_048_576
 Sources = dict[str, bytes]
 """The content of each file, by the name that issues give it."""
 
@@ -35,13 +35,18 @@ def compile_sources(sources: Sources, deployment: Deployment, *, generation: int
     """
     parsed = [parse(data, file=file) for file, data in sources.items()]
     unsound = [issue for _, issues in parsed for issue in issues]
-    config, issues = read([document for document, _ in parsed if document is not None])
+    documents = [document for document, _ in parsed if document is not None]
+    config, issues = read(documents)
     catalog, more = compile_catalog(config, deployment, generation=generation)
+    if len(documents) < len(parsed):
+        more = []  # what is missing may well be in the file that cannot be read
     # What is not even sound YAML was read as something else; what that leads to says nothing new.
     blamed = {(issue.file, issue.line, issue.column) for issue in unsound}
     found = unsound + [issue for issue in [*issues, *more] if (issue.file, issue.line, issue.column) not in blamed]
     if found:
-        raise ConfigError(tuple(sorted(found, key=lambda issue: (issue.file, issue.line, issue.column, issue.path))))
+        # One mistake in `defaults` may be found in every task type.
+        once = dict.fromkeys(sorted(found, key=lambda issue: (issue.file, issue.line, issue.column, issue.path)))
+        raise ConfigError(tuple(once))
     return catalog
 
 
@@ -57,14 +62,32 @@ def describe_deployment(settings: Settings) -> Deployment:
 def read_sources(path: Path) -> Sources:
     """Read a file, or every `*.yaml` of a folder.
 
-    Raises: ConfigError when there is nothing to read, or something that is not a plain file.
+    Raises: ConfigError when there is nothing to read, or with all that is not a plain file.
     """
-    if not path.is_dir():
-        return {str(path): _read_file(path)}
-    files = sorted(each for each in path.glob("*.yaml") if not each.name.startswith("."))
+    sources: Sources = {}
+    issues: list[Issue] = []
+    for each in _list_files(path):
+        try:
+            sources[str(each)] = _read_file(each)
+        except ConfigError as error:
+            issues += error.issues
+    if issues:
+        raise ConfigError(tuple(issues))
+    return sources
+
+
+def _list_files(path: Path) -> list[Path]:
+    try:
+        entries = sorted(path.iterdir())
+    except NotADirectoryError:
+        return [path]
+    except OSError as error:
+        raise ConfigError((_blame(path, f"no readable file: {error.strerror}", "a tasks.yaml"),)) from error
+    files = [each for each in entries if each.suffix == ".yaml" and not each.name.startswith(".")]
     if not files:
-        raise ConfigError((_blame(path, "a folder without *.yaml files", "at least one"),))
-    return {str(each): _read_file(each) for each in files}
+        hint = "rename *.yml to *.yaml" if any(each.suffix == ".yml" for each in entries) else None
+        raise ConfigError((_blame(path, "a folder without *.yaml files", "at least one", hint),))
+    return files
 
 
 def _read_file(path: Path) -> bytes:
@@ -80,7 +103,7 @@ def _read_file(path: Path) -> bytes:
         if mode & stat.S_IWOTH:
             hint = f"chmod o-w {path}"
             raise ConfigError((_blame(path, "a file that anybody may write", "one that only its owner may", hint),))
-        return file.read(MAX_FILE_BYTES + 1)
+        return file.read(MAX_BYTES + 1)
 
 
 def _blame(path: Path, found: str, wanted: str, hint: str | None = None) -> Issue:

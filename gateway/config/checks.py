@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.config.document import Document
+from gateway.config.document import Document, Path
 from gateway.config.model import TaskSpec
 from gateway.config.reading import make_issue
 from gateway.config.words import list_choices, suggest
@@ -18,7 +18,9 @@ def check_task(document: Document, key: str, spec: TaskSpec) -> Iterator[Issue]:
     """Find what is wrong with a task type that is sound key by key; defaults are applied already."""
     path = ("tasks", key)
     if key.casefold() in RESERVED_KEYS:
-        yield make_issue(document, path, f"the key `{key}`", "another one: it is a route of its own", is_key=True)
+        yield make_issue(
+            document, path, f"the key `{key}`", "another one: `/tasks/launch/batch` is a route of its own", is_key=True
+        )
     for name in RESERVED_PARAMETERS & spec.parameters.keys():
         at = (*path, "parameters", name)
         yield make_issue(document, at, f"the parameter `{name}`", "a name that Celery does not use itself", is_key=True)
@@ -35,12 +37,28 @@ def _check_limits(document: Document, key: str, spec: TaskSpec) -> Iterator[Issu
     path = ("tasks", key)
     soft, hard, keep = spec.soft_time_limit_s, spec.time_limit_s, spec.keep_s
     if soft is not None and hard is not None and soft >= hard:
-        wanted = f"less than time_limit_s, {hard}: the worker would kill the task before it warns it"
-        yield make_issue(document, (*path, "soft_time_limit_s"), str(soft), wanted)
+        why = "the worker would kill the task before it warns it"
+        if _choose_blamed(document, path, "soft_time_limit_s", "time_limit_s") == "time_limit_s":
+            yield make_issue(
+                document, (*path, "time_limit_s"), str(hard), f"more than soft_time_limit_s, {soft}: {why}"
+            )
+        else:
+            yield make_issue(
+                document, (*path, "soft_time_limit_s"), str(soft), f"less than time_limit_s, {hard}: {why}"
+            )
     longest = (spec.expires_s or 0) + (hard or 0)
     if keep is not None and keep < longest:
-        wanted = f"at least expires_s and time_limit_s together, {longest}: the task could outlive its ledger row"
-        yield make_issue(document, (*path, "keep_s"), str(keep), wanted)
+        why = "the task could outlive its ledger row"
+        name = _choose_blamed(document, path, "keep_s", "expires_s", "time_limit_s")
+        wanted = f"at least expires_s and time_limit_s together, {longest}: {why}"
+        if name != "keep_s":
+            wanted = f"expires_s and time_limit_s, together {longest}, to be at most keep_s, {keep}: {why}"
+        yield make_issue(document, (*path, name), str(getattr(spec, name)), wanted)
+
+
+def _choose_blamed(document: Document, path: Path, *names: str) -> str:
+    """Choose, of keys that contradict each other, the first that the task type says itself."""
+    return next((name for name in names if (*path, name) in document.values), names[0])
 
 
 def _check_rules(document: Document, key: str, spec: TaskSpec) -> Iterator[Issue]:
@@ -48,5 +66,9 @@ def _check_rules(document: Document, key: str, spec: TaskSpec) -> Iterator[Issue
         name = rule.parameter
         if name is not None and name not in spec.parameters:
             path = ("tasks", key, "rules", index, "parameter")
-            wanted = f"one of {list_choices(spec.parameters)}" if spec.parameters else "no parameter: none is declared"
+            wanted = (
+                f"one of {list_choices(spec.parameters)}"
+                if spec.parameters
+                else "no such key: no parameter is declared"
+            )
             yield make_issue(document, path, f"`{name}`", wanted, suggest(name, spec.parameters))

@@ -57,7 +57,7 @@ def _claim(document: Document, path: tuple[str, str], homes: dict[str, Document]
     if home is document:
         return True
     first = home.keys[path]
-    wanted = f"one; the first is in {home.file}:{first.line}"
+    wanted = f"each name once; the first is at {home.file}:{first.line}:{first.column}"
     issues.append(make_issue(document, path, "the same name again", wanted, is_key=True))
     return False
 
@@ -68,7 +68,8 @@ def _check_look_alike(
     first = folded.setdefault(key.casefold(), key)
     if first != key:
         home = homes[f"tasks.{first}"]
-        wanted = f"keys that differ in more than case; `{first}` is in {home.file}:{home.keys['tasks', first].line}"
+        place = home.keys["tasks", first]
+        wanted = f"keys that differ in more than case; `{first}` is at {home.file}:{place.line}:{place.column}"
         yield make_issue(document, ("tasks", key), f"the key `{key}`", wanted, is_key=True)
 
 

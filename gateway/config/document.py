@@ -195,7 +195,7 @@ class _Builder:
         found = HIDDEN.search(text)
         if found is not None:
             self._blame_here(place, name_hidden(found[0]), "characters that an editor shows")
-            return HIDDEN.sub("_", text)
+            return HIDDEN.sub("", text)
         if event.style:  # quoted or block: what is written is what is meant
             return text
         value = read_plain(text)
@@ -210,7 +210,8 @@ class _Builder:
             self._blame_here(place, f"the anchor &{event.anchor}", "the value itself", _SHARE)
         if event.tag is not None:
             tag = _shorten_tag(event.tag)
-            self._blame_here(place, f"the tag {tag}", "a value without a tag", "quote a text that begins with `!`")
+            hint = None if tag.startswith("!!") else "quote a text that begins with `!`"
+            self._blame_here(place, f"the tag {tag}", "a value without a tag", hint)
 
     def _blame_here(self, place: Place, found: str, wanted: str, hint: str | None = None) -> None:
         frame = self._stack[-1] if self._stack else None

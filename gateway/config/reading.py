@@ -4,18 +4,22 @@ What comes in: documents. What goes out: a `Config` of all that is sound, and ev
 `model` alone say what a file may hold.
 """
 
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct
 
 from gateway.config.document import Document, Path
-from gateway.config.model import Parameter, TasksFile
+from gateway.config.model import Execution, Parameter, Schema, TasksFile, TaskSpec
+from gateway.config.scalars import Surprise, read_plain
 from gateway.config.words import list_choices, show_path, show_type, show_value, suggest
 from gateway.errors import Issue
 
 BROKEN: Any = object()
 """Stands for a value that has been blamed already."""
+_ELSEWHERE = (TasksFile, Execution)
+"""Where a task type's key is found that belongs further down."""
 
 
 def read_file(document: Document) -> tuple[TasksFile, list[Issue]]:
@@ -29,7 +33,11 @@ def read_file(document: Document) -> tuple[TasksFile, list[Issue]]:
 def make_issue(
     document: Document, path: Path, found: str, wanted: str, hint: str | None = None, *, is_key: bool = False
 ) -> Issue:
-    """Blame what stands at a path of a document, or the nearest thing above it that is written there."""
+    """Blame what stands at a path of a document, or the nearest thing above it that is written there.
+
+    Shape: what a task type takes from the `defaults` of its file is blamed there.
+    """
+    path = _find_origin(document, path)
     place = document.keys.get(path) if is_key else document.values.get(path)
     steps = len(path)
     while place is None and steps:
@@ -55,12 +63,11 @@ class _Reader:
 
     def read(self, value: Any, hint: Any, path: Path) -> Any:
         """Convert a value to a type; a broken one is blamed and becomes BROKEN."""
-        kind = _strip(hint)
-        if value is None and type(None) in get_args(kind):
-            return None
-        kind = _strip(_drop_none(kind))
+        kind = _strip(_drop_none(_strip(hint)))
         if kind is Parameter:
             return self._read_parameter(value, path)
+        if kind == Schema:
+            return self._read_schema(value, path)
         if isinstance(kind, type) and issubclass(kind, Struct):
             return self._read_struct(value, kind, path)
         origin = get_origin(kind)
@@ -76,24 +83,30 @@ class _Reader:
         return BROKEN
 
     def _read_leaf(self, value: Any, hint: Any, path: Path) -> Any:
+        if value is None and type(None) in get_args(_strip(hint)):
+            return self._blame(path, "null", show_type(hint), "leave the key out to say nothing")
         if _fits(value, hint):
             return msgspec.convert(value, hint)
-        return self._blame(path, show_value(value), show_type(hint))
+        return self._blame(path, show_value(value), show_type(hint), _suggest_quotes(value, hint))
 
     def _read_list(self, value: Any, hint: Any, path: Path) -> Any:
         if not isinstance(value, list):
-            return self._blame(path, show_value(value), "a list")
+            near = "an empty one is `[]`" if value is None else None
+            return self._blame(path, show_value(value), "a list", near)
         read = [self.read(item, hint, (*path, index)) for index, item in enumerate(value)]
         return tuple(item for item in read if item is not BROKEN)
 
     def _read_mapping(self, value: Any, key_hint: Any, hint: Any, path: Path) -> Any:
         if not isinstance(value, dict):
-            return self._blame(path, show_value(value), "a mapping")
+            return self._blame(path, show_value(value), "a mapping", _suggest_empty(value))
         read: dict[str, Any] = {}
         for key, item in value.items():
             is_sound = self._check_name(key, key_hint, (*path, key))
             converted = self.read(item, hint, (*path, key))
-            if is_sound and converted is not BROKEN:
+            if hint == Schema:
+                # A schema that was blamed is still there for those who refer to it.
+                read[key] = True if converted is BROKEN else converted
+            elif is_sound and converted is not BROKEN:
                 read[key] = converted
         return read
 
@@ -105,14 +118,14 @@ class _Reader:
 
     def read_members(self, value: dict[str, Any], kind: type[Struct], path: Path) -> dict[str, Any]:
         """Read the members of a struct; return those that are sound."""
-        hints = get_type_hints(kind, include_extras=True)
+        hints = _find_hints(kind)
         read: dict[str, Any] = {}
         for key, item in value.items():
             if key in hints:
                 read[key] = self.read(item, hints[key], (*path, key))
             else:
                 wanted = f"one of {list_choices(hints)}"
-                self._blame((*path, key), "an unknown key", wanted, suggest(key, hints), is_key=True)
+                self._blame((*path, key), "an unknown key", wanted, _suggest_key(key, kind), is_key=True)
         for name in _name_required(kind):
             if name not in read:
                 self._blame(path, f"no key `{name}`", f"`{name}`: {show_type(hints[name])}")
@@ -120,21 +133,66 @@ class _Reader:
 
     def _read_struct(self, value: Any, kind: type[Struct], path: Path) -> Any:
         if not isinstance(value, dict):
-            hint = "an entry with nothing to say is `{}`" if value is None else None
-            return self._blame(path, show_value(value), "a mapping", hint)
+            return self._blame(path, show_value(value), "a mapping", _suggest_empty(value))
+        known = len(self.issues)
         sound = self.read_members(value, kind, path)
+        if kind is TaskSpec and any(self._is_about_parameters(issue, path) for issue in self.issues[known:]):
+            # What is said about parameters that are not known cannot be judged.
+            sound = {name: item for name, item in sound.items() if name not in {"rules", "examples"}}
         return kind(**sound) if _name_required(kind) <= sound.keys() else BROKEN
+
+    def _is_about_parameters(self, issue: Issue, path: Path) -> bool:
+        return f"{issue.path}.".startswith(f"{show_path((*path, 'parameters'))}.")
+
+    def _read_schema(self, value: Any, path: Path) -> Any:
+        if isinstance(value, dict | bool):
+            return value
+        hint = "`{}` takes anything" if value is None else None
+        return self._blame(path, show_value(value), "a JSON Schema: a mapping, true or false", hint)
 
     def _read_parameter(self, value: Any, path: Path) -> Any:
         """Split `required` and `secret` from a parameter's schema; a list under `required` is JSON Schema's own."""
-        if isinstance(value, bool):
-            return Parameter(schema=value)
-        if not isinstance(value, dict):
-            return self._blame(path, show_value(value), "a JSON Schema: a mapping, true or false")
-        ours = {key for key in ("required", "secret") if key in value and not isinstance(value[key], list)}
-        flags = {key: self._read_leaf(value[key], bool, (*path, key)) for key in ours}
-        schema = {key: item for key, item in value.items() if key not in ours}
-        return Parameter(schema=schema, **{key: flag for key, flag in flags.items() if flag is not BROKEN})
+        schema = self._read_schema(value, path)
+        if not isinstance(schema, dict):
+            return schema if schema is BROKEN else Parameter(schema=schema)
+        ours = schema.keys() & {"required", "secret"}
+        if isinstance(schema.get("required"), list):
+            ours -= {"required"}
+        flags = {key: self._read_leaf(schema[key], bool, (*path, key)) for key in sorted(ours)}
+        rest = {key: item for key, item in schema.items() if key not in ours}
+        return Parameter(schema=rest, **{key: flag for key, flag in flags.items() if flag is not BROKEN})
+
+
+def _find_origin(document: Document, path: Path) -> Path:
+    origin = ("defaults", *path[2:])
+    is_default = path[:1] == ("tasks",) and path[:3] not in document.values and origin[:2] in document.values
+    return origin if is_default and len(path) > len(("tasks", "key")) else path
+
+
+@cache
+def _find_hints(kind: type[Struct]) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True)
+
+
+def _suggest_key(key: str, kind: type[Struct]) -> str | None:
+    """Suggest the near miss of an unknown key, or where it belongs."""
+    if kind in _ELSEWHERE and key in _find_hints(TaskSpec):
+        also = " or to `defaults`" if key in _find_hints(Execution) else ""
+        return f"it belongs to a task type{also}"
+    return suggest(key, _find_hints(kind))
+
+
+def _suggest_empty(value: Any) -> str | None:
+    return "an empty one is `{}`" if value is None else None
+
+
+def _suggest_quotes(value: Any, hint: Any) -> str | None:
+    """Suggest quotes, or none, where they make all the difference."""
+    if isinstance(value, str):
+        plain = read_plain(value)
+        return "leave out the quotes" if not isinstance(plain, str | Surprise) and _fits(plain, hint) else None
+    is_scalar = isinstance(value, bool | int | float)
+    return "put it in quotes" if is_scalar and _fits(show_value(value), hint) else None
 
 
 def _fits(value: Any, hint: Any) -> bool:

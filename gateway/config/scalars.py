@@ -14,7 +14,7 @@ _LITERALS: dict[str, Any] = {"": None, "~": None, "null": None, "true": True, "f
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _SURPRISES = (
-    (re.compile(r"(?i:null|true|false)"), "a word that JSON writes in lower case", "lower case, or a quoted string"),
+    (re.compile(r"(?i:null|true|false)"), "a word that JSON writes in lower case", "the word in lower case, or a quoted string"),
     (re.compile(r"(?i:yes|no|on|off)"), "a word that YAML 1.1 reads as a boolean", "a JSON value, or a quoted string"),
     (re.compile(r"[-+]?0[0-7_]+"), "a number that YAML 1.1 reads as octal", "a decimal number, or a quoted string"),
     (re.compile(r"[-+]?0(x[0-9a-fA-F_]+|o[0-7_]+|b[01_]+)"), "a number in another base",

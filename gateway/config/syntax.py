@@ -26,7 +26,7 @@ def explain(error: yaml.YAMLError, text: str) -> Explanation:
     context = getattr(error, "context", None) or ""
     at = getattr(error, "problem_mark", None)
     begun = getattr(error, "context_mark", None) or at
-    if at is None:
+    if at is None or begun is None:
         return Explanation(1, 1, f"broken YAML: {_clean(str(error))}", "well-formed YAML")
     found, wanted, hint = _say(f"{context}: {problem}", at, begun, text)
     # What was begun and never ended is mended where it begins; anything else where the parser met it.
@@ -43,7 +43,7 @@ def _say(words: str, at: yaml.Mark, begun: yaml.Mark, text: str) -> tuple[str, s
         case _ if "cannot start any token" in words and here == "\t":
             return "a tab", "spaces: YAML indents with nothing else", None
         case _ if "cannot start any token" in words:
-            return f"an unquoted text that begins with `{here}`", "the text in quotes", None
+            return f'an unquoted text that begins with "{here}"', "the text in quotes", None
         case _ if "while parsing a flow" in words and opening in _CLOSING:
             found = f"a `{opening}` that is neither continued nor closed at {at.line + 1}:{at.column + 1}"
             return found, f"a comma or `{_CLOSING[opening]}` there", None

@@ -45,13 +45,12 @@ def decode(data: bytes) -> tuple[str | None, list[Flaw]]:
         return None, [Flaw(line, column, "a NUL", "text", "it looks like UTF-16, or like no text at all")]
     if not _RAW.search(text):
         return text, []
-    lines = enumerate(split_lines(text), start=1)
     flaws = [
-        Flaw(number, found.start() + 1, name_hidden(found[0]), "characters that an editor shows")
-        for number, line in lines
-        if (found := _RAW.search(line)) is not None
+        Flaw(number, match.start() + 1, name_hidden(match[0]), "characters that an editor shows")
+        for number, line in enumerate(split_lines(text), start=1)
+        if (match := _RAW.search(line)) is not None
     ]
-    return _RAW.sub("_", text), flaws
+    return _RAW.sub("", text), flaws
 
 
 def split_lines(text: str) -> list[str]:
@@ -61,8 +60,8 @@ def split_lines(text: str) -> list[str]:
 
 def name_hidden(character: str) -> str:
     """Name a character that cannot be shown."""
-    name = unicodedata.name(character, "a control character")
-    return f"the character U+{ord(character):04X}, {name}"
+    nameless = "a control character" if unicodedata.category(character) == "Cc" else "which has no name"
+    return f"the character U+{ord(character):04X}, {unicodedata.name(character, nameless)}"
 
 
 def _locate(before: str) -> tuple[int, int]:

@@ -98,8 +98,8 @@ def test_names_are_unique_across_files() -> None:
         )
 
     assert [
-        "b.yaml:2:11: schemas.s: found the same name again, wanted one; the first is in a.yaml:2",
-        "b.yaml:3:9: tasks.x: found the same name again, wanted one; the first is in a.yaml:3",
+        "b.yaml:2:11: schemas.s: found the same name again, wanted each name once; the first is at a.yaml:2:11",
+        "b.yaml:3:9: tasks.x: found the same name again, wanted each name once; the first is at a.yaml:3:9",
     ] == str(caught.value).splitlines()
 
 
