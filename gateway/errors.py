@@ -5,6 +5,7 @@ turns a class into a status. A message never holds a secret nor a whole body.
 
     GatewayError
       SettingsError             the environment does not make a gateway
+        UnsafeError             what the gateway stands on can lose launches, and that is not allowed
       ConfigError               tasks.yaml has issues, all of them listed
       LaunchError
         MalformedBodyError      the body is not JSON that may travel to a worker
@@ -73,6 +74,12 @@ class SettingsError(GatewayError):
     """Raised at start when the environment or the command line cannot be served from."""
 
     code = "bad_settings"
+
+
+class UnsafeError(SettingsError):
+    """Raised at start in strict mode when what the gateway stands on can lose what it accepts."""
+
+    code = "unsafe"
 
 
 class ConfigError(GatewayError):

@@ -97,6 +97,8 @@ class Probe(Protocol):
     """One thing the gateway stands on, as readiness sees it."""
 
     name: str
+    warnings: tuple[str, ...]
+    """What is dangerous about it though it answers, as far as that has been looked at."""
 
     async def check(self) -> None:
         """Return when it answers; raise a BackendError when it does not."""

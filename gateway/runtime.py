@@ -20,8 +20,9 @@ from gateway.backends.redis.connection import connect
 from gateway.backends.redis.ledger import RedisLedger
 from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
+from gateway.backends.redis.safety import find_dangers
 from gateway.catalog.catalog import Catalog
-from gateway.errors import BackendError
+from gateway.errors import BackendError, UnsafeError
 from gateway.flows import Services
 from gateway.loading import describe_deployment, load_catalog
 from gateway.logs import configure_logs
@@ -69,20 +70,22 @@ class Runtime:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _look_beneath(self) -> None:
-        """Say at once what does not answer; the gateway serves all the same, and recovers by itself."""
-        urls = {"broker": "broker_url", "ledger": "redis_url", "results": "result_url"}
+        """Say at once what does not answer, or can lose launches; the gateway serves all the same."""
         for probe in self._site.probes:
-            setting = urls[probe.name]
+            variable, url = self._name_url(probe)
             try:
                 await probe.check()
+                if probe.name != "results" and is_redis(url):
+                    probe.warnings = await find_dangers(self._client(url), deadline_s=self._deadline_s)
             except BackendError as error:
-                _log.warning(
-                    "part_missing",
-                    part=probe.name,
-                    detail=str(error),
-                    url=mask_url(getattr(self._settings, setting)),
-                    advice=f"start it or set GATEWAY_{setting.upper()}; until then launches answer 503",
-                )
+                advice = f"start it or set {variable}; until then launches answer 503"
+                _log.warning("part_missing", part=probe.name, detail=str(error), url=mask_url(url), advice=advice)
+            for danger in probe.warnings:
+                _log.warning("part_unsafe", part=probe.name, detail=danger, url=mask_url(url))
+
+    def _name_url(self, probe: Probe) -> tuple[str, str]:
+        name = {"broker": "broker_url", "ledger": "redis_url", "results": "result_url"}[probe.name]
+        return f"GATEWAY_{name.upper()}", getattr(self._settings, name)
 
     def _make_site(self) -> Site:
         settings, deadline_s = self._settings, self._deadline_s
@@ -157,3 +160,20 @@ def make_runtime() -> Runtime:
     configure_logs(level=settings.log_level, style=settings.log_format)
     catalog = load_catalog(Path(settings.config), describe_deployment(settings))
     return Runtime(settings, catalog)
+
+
+async def refuse_unsafe(settings: Settings) -> None:
+    """Look at every Redis that keeps launches, before anything is served.
+
+    Raises: UnsafeError naming all that is dangerous; LedgerUnavailableError when one does not answer.
+    """
+    dangers: list[str] = []
+    for url in dict.fromkeys(url for url in (settings.broker_url, settings.redis_url) if is_redis(url)):
+        client = connect(url, deadline_s=settings.deadline_s)
+        try:
+            found = await find_dangers(client, deadline_s=settings.deadline_s)
+        finally:
+            await client.aclose()
+        dangers += (f"{mask_url(url)}: {danger}" for danger in found)
+    if dangers:
+        raise UnsafeError(f"GATEWAY_STRICT refuses this Redis: {'; '.join(dangers)}")

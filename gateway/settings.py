@@ -26,6 +26,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8000
     workers: Annotated[int, Meta(ge=1, le=64, description="Gateway processes that share the port.")] = 1
     insecure: Annotated[bool, Meta(description="Serve other hosts although no authentication is configured.")] = False
+    strict: Annotated[bool, Meta(description="Refuse to start on a Redis that can lose what it accepted.")] = False
     broker_url: Annotated[str, Meta(description="The broker of the Celery workers.")] = ""
     result_url: Annotated[str, Meta(description="Celery's result backend; a Redis.")] = ""
     redis_url: Annotated[str, Meta(description="The Redis that keeps the ledger.")] = ""

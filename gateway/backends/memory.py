@@ -20,6 +20,7 @@ class MemoryBackend:
 
     def __init__(self) -> None:
         self.name = "memory"
+        self.warnings: tuple[str, ...] = ()
         self.published: list[Launch] = []
         self.records: dict[str, bytes] = {}
         """Raw result records by task id; whoever plays the worker writes them."""
@@ -73,6 +74,7 @@ class MemoryResults:
 
     def __init__(self, backend: MemoryBackend) -> None:
         self.name = "results"
+        self.warnings: tuple[str, ...] = ()
         self._backend = backend
 
     async def find(self, task_id: str) -> bytes | None:

@@ -1,5 +1,6 @@
 """`gateway serve`: check everything that can be checked, bind the port, then serve until a signal comes."""
 
+import asyncio
 import ipaddress
 import os
 import socket
@@ -12,7 +13,7 @@ from uvicorn.supervisors import Multiprocess
 from gateway.errors import SettingsError
 from gateway.loading import describe_deployment, load_catalog
 from gateway.logs import configure_logs
-from gateway.runtime import Runtime
+from gateway.runtime import Runtime, refuse_unsafe
 from gateway.settings import Settings, describe, load
 
 BACKLOG = 2048
@@ -49,11 +50,14 @@ def serve_command(
 def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
-    Raises: SettingsError when the address cannot or must not be served; ConfigError when the file has issues.
+    Raises: SettingsError when the address cannot or must not be served; ConfigError when the file has issues;
+        UnsafeError in strict mode.
     """
     configure_logs(level=settings.log_level, style=settings.log_format)
     _refuse_open_address(settings)
     catalog = load_catalog(Path(settings.config), describe_deployment(settings))
+    if settings.strict:
+        asyncio.run(refuse_unsafe(settings))
     listener = _bind(settings)
     if settings.workers == 1:
         server = uvicorn.Server(_configure(settings, Runtime(settings, catalog)))

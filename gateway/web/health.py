@@ -20,6 +20,8 @@ class PartHealth(Struct, frozen=True, kw_only=True):
     is_ready: bool
     latency_ms: float
     error: str | None = None
+    warnings: tuple[str, ...] = ()
+    """What is dangerous about it though it answers."""
 
 
 class Readiness(Struct, frozen=True, kw_only=True):
@@ -64,4 +66,9 @@ async def _check(probe: Probe) -> PartHealth:
         error = str(failure)
     except TimeoutError:
         error = f"no answer within {PROBE_S:g} s"
-    return PartHealth(is_ready=error is None, latency_ms=round((time.perf_counter() - began) * 1000, 3), error=error)
+    return PartHealth(
+        is_ready=error is None,
+        latency_ms=round((time.perf_counter() - began) * 1000, 3),
+        error=error,
+        warnings=probe.warnings,
+    )

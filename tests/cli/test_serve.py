@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from redis import Redis
 
 from gateway.demo.valkey import embedded_valkey, find_free_port
 from gateway.settings import describe
@@ -221,3 +222,22 @@ def test_a_frozen_rabbitmq_is_uncertain_in_time_and_recovers(tmp_path: Path, val
     assert (503, "uncertain_publish") == (frozen.status_code, frozen.json()["code"])
     assert waited_s < 2.5
     assert (200, "PENDING") == (remembered.status_code, remembered.json()["status"])
+
+
+def test_an_unsafe_redis_is_told_and_in_strict_mode_refused(logs: Path) -> None:
+    """A warning in the log and in readiness; exit code 78 where that is not allowed."""
+    log = logs / "unsafe.log"
+    with embedded_valkey() as broker_url:
+        with Redis.from_url(broker_url) as client:
+            client.config_set("appendonly", "no")
+        refused = serve(GATEWAY_BROKER_URL=broker_url, GATEWAY_STRICT="true", GATEWAY_PORT="0")
+        with run_gateway(log, broker_url=broker_url) as url:
+            wait_for("the warning", lambda: "part_unsafe" in log.read_text())
+            parts = httpx.get(f"{url}/health/ready").json()["parts"]
+
+    assert 78 == refused.returncode
+    assert refused.stderr.startswith("gateway: GATEWAY_STRICT refuses this Redis: redis://127.0.0.1:")
+    assert "appendonly is off" in refused.stderr
+    assert [True, True] == [
+        parts[name]["is_ready"] and "appendonly is off" in parts[name]["warnings"][0] for name in ("broker", "ledger")
+    ]

@@ -20,6 +20,7 @@ class KombuPublisher:
 
     def __init__(self, app: Celery, *, deadline_s: float) -> None:
         self.name = "broker"
+        self.warnings: tuple[str, ...] = ()
         self._app = app
         self._calls = BlockingCalls(size=THREADS, backlog=BACKLOG, deadline_s=deadline_s, name="publish")
 

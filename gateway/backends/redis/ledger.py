@@ -31,6 +31,7 @@ class RedisLedger:
 
     def __init__(self, client: Redis, *, prefix: str, deadline_s: float) -> None:
         self.name = "ledger"
+        self.warnings: tuple[str, ...] = ()
         self._client = client
         self._prefix = prefix
         self._deadline_s = deadline_s

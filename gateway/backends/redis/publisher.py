@@ -60,6 +60,7 @@ class RedisPublisher:
     ) -> None:
         """Take a client of the broker; `ledger_prefix` is None when the ledger is elsewhere."""
         self.name = "broker"
+        self.warnings: tuple[str, ...] = ()
         self._client = client
         self._ledger_prefix = ledger_prefix
         self._key_prefix = key_prefix

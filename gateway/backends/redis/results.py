@@ -13,6 +13,7 @@ class RedisResults:
 
     def __init__(self, client: Redis, *, key_prefix: str, deadline_s: float) -> None:
         self.name = "results"
+        self.warnings: tuple[str, ...] = ()
         self._client = client
         self._key_prefix = key_prefix
         self._deadline_s = deadline_s
