@@ -7,11 +7,11 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 COPY requirements/ requirements/
 # No pip in here: it would reach the final stage, which has the same interpreter at the same place.
 RUN python -m venv --without-pip /opt/gateway \
-    && python -m pip --python /opt/gateway/bin/python install --quiet --require-hashes -r requirements/runtime.txt
+    && python -m pip --python /opt/gateway/bin/python install --quiet --no-deps --require-hashes -r requirements/runtime.txt
 # The build backend alone, with the hashes that are locked for development.
 RUN awk '/^flit-core==/ { p = 1 } p { print } p && !/\\$/ { exit }' requirements/development.txt > /tmp/build.txt \
     && python -m venv /tmp/build \
-    && /tmp/build/bin/python -m pip install --quiet --require-hashes -r /tmp/build.txt
+    && /tmp/build/bin/python -m pip install --quiet --no-deps --require-hashes -r /tmp/build.txt
 COPY pyproject.toml README.md ./
 COPY gateway/ gateway/
 RUN /tmp/build/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /tmp/dist . \

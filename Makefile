@@ -27,8 +27,10 @@ $(STAMP): requirements/development.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=python3.11" >&2; exit 1; }
 	@echo "Making $(VENV) …"
 	@test -e $@ && rm $@ || $(PYTHON) -m venv --clear $(VENV)
-	@$(PIP) install --require-hashes -r requirements/development.txt
+	@# The lock is whole, so nothing is resolved: pip would look at newer releases of what is asked for with extras.
+	@$(PIP) install --no-deps --require-hashes -r requirements/development.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) check
 	@touch $@
 
 run: $(STAMP) ## Start the demo: Valkey, a worker and the gateway (HOST, PORT, CONFIG)
