@@ -12,6 +12,7 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.compiling import compile_catalog
 from gateway.catalog.deployment import Deployment
 from gateway.config import parse, read
+from gateway.config.document import AGAIN
 from gateway.config.text import MAX_BYTES
 from gateway.errors import ConfigError, Issue
 from gateway.settings import Settings, is_redis
@@ -42,7 +43,11 @@ def compile_sources(sources: Sources, deployment: Deployment, *, generation: int
         more = []  # what is missing may well be in the file that cannot be read
     # What is not even sound YAML was read as something else; what that leads to says nothing new.
     blamed = {(issue.file, issue.line, issue.column) for issue in unsound}
-    found = unsound + [issue for issue in [*issues, *more] if (issue.file, issue.line, issue.column) not in blamed]
+    found = unsound + [
+        issue
+        for issue in [*issues, *more]
+        if (issue.file, issue.line, issue.column) not in blamed and not issue.path.endswith(AGAIN)
+    ]
     if found:
         # One mistake in `defaults` may be found in every task type.
         once = dict.fromkeys(sorted(found, key=lambda issue: (issue.file, issue.line, issue.column, issue.path)))

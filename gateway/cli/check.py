@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 import msgspec
@@ -18,6 +19,11 @@ from gateway.settings import load
 
 HAS_ISSUES, UNUSABLE = 1, 2
 """Exit codes: the files have issues; there is nothing that could be read."""
+_RULE: dict[str, Any] = {
+    "id": "tasks-yaml",
+    "shortDescription": {"text": "tasks.yaml declares what the gateway can serve."},
+    "defaultConfiguration": {"level": "error"},
+}
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
@@ -66,7 +72,7 @@ def _write_json(issues: list[Issue], _: Sources, __: list[str]) -> str:
 
 def _write_sarif(issues: list[Issue], _: Sources, __: list[str]) -> str:
     """Write SARIF 2.1.0, which code hosts show beside the lines of a change."""
-    driver = {"name": "gateway check", "version": __version__, "rules": [{"id": "issue"}]}
+    driver = {"name": "gateway check", "version": __version__, "rules": [_RULE]}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
@@ -79,15 +85,19 @@ def _write_result(issue: Issue) -> dict[str, Any]:
     hint = f" ({issue.hint})" if issue.hint else ""
     path = f"{issue.path}: " if issue.path else ""
     return {
-        "ruleId": "issue",
+        "ruleId": _RULE["id"],
         "level": "error",
         "message": {"text": f"{path}found {issue.found}, wanted {issue.wanted}{hint}"},
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": Path(issue.file).as_posix()},
+                    "artifactLocation": {"uri": _write_uri(Path(issue.file))},
                     "region": {"startLine": issue.line, "startColumn": issue.column},
                 }
             }
         ],
     }
+
+
+def _write_uri(path: Path) -> str:
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())

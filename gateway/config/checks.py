@@ -50,10 +50,11 @@ def _check_limits(document: Document, key: str, spec: TaskSpec) -> Iterator[Issu
     if keep is not None and keep < longest:
         why = "the task could outlive its ledger row"
         name = _choose_blamed(document, path, "keep_s", "expires_s", "time_limit_s")
-        wanted = f"at least expires_s and time_limit_s together, {longest}: {why}"
+        wanted = f"at least expires_s and time_limit_s together, {longest}"
         if name != "keep_s":
-            wanted = f"expires_s and time_limit_s, together {longest}, to be at most keep_s, {keep}: {why}"
-        yield make_issue(document, (*path, name), str(getattr(spec, name)), wanted)
+            rest = longest - getattr(spec, name)
+            wanted = f"at most keep_s, {keep}" + (f", less {rest} of the other limit" if rest else "")
+        yield make_issue(document, (*path, name), str(getattr(spec, name)), f"{wanted}: {why}")
 
 
 def _choose_blamed(document: Document, path: Path, *names: str) -> str:

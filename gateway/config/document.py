@@ -22,6 +22,8 @@ MAX_ISSUES = 100
 MAX_NODES = 100_000
 SHOWN_STEPS = 4
 Path = tuple[str | int, ...]
+AGAIN = " (again)"
+"""What is added to a key that stands there twice."""
 _MISSING: Any = object()
 
 
@@ -186,7 +188,7 @@ class _Builder:
         if path in self._keys:
             first = self._keys[path]
             self.blame(place, path, "the same key again", f"each key once; the first is at {first.line}:{first.column}")
-            key += " (again)"  # its value is read beside the first one, to find what is wrong with it too
+            key += AGAIN  # its value is read beside the first one, to find what is wrong with it too
         self._keys[*frame.path, key] = place
         frame.key = key
 

@@ -33,6 +33,15 @@ _PARAMETER = {
 def write_editor_schema() -> dict[str, Any]:
     """Write the schema: structure only, as what a schema or a rule means needs the whole file."""
     (root,), components = msgspec.json.schema_components([TasksFile], ref_template="#/$defs/{name}")
+    for component in components.values():
+        component["properties"] = {name: _say_no_null(each) for name, each in component["properties"].items()}
     components[Parameter.__name__] = _PARAMETER
     components["TasksFile"]["properties"]["schemas"]["additionalProperties"] = {"$ref": DRAFT}
     return {"$schema": DRAFT, "title": "tasks.yaml", **root, "$defs": components}
+
+
+def _say_no_null(member: dict[str, Any]) -> dict[str, Any]:
+    """Take from a member of a struct what None means there: the key was left out, which nobody writes as `null`."""
+    rest = {key: value for key, value in member.items() if key not in {"anyOf", "default"}}
+    written = [each for each in member.get("anyOf", ()) if each != {"type": "null"}]
+    return rest if len(written) == 0 else {**rest, **written[0]} if len(written) == 1 else {**rest, "anyOf": written}

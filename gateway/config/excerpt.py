@@ -20,7 +20,10 @@ def render_issue(issue: Issue, sources: Mapping[str, bytes]) -> str:
     if not line.strip():
         return str(issue)
     start = max(0, issue.column - 1 - WINDOW // 2) if len(line) > WINDOW else 0
-    before, shown = line[start : issue.column - 1], line[start : start + WINDOW]
+    end = start + WINDOW
+    cut = "…" if start else ""
+    before = cut + line[start : issue.column - 1]
+    shown = cut + line[start:end] + ("…" if end < len(line) else "")
     gutter = f"{issue.line:>5} | "
     return "\n".join([str(issue), gutter + _flatten(shown), " " * (len(gutter) + _measure(before)) + "^"])
 
@@ -48,6 +51,6 @@ def _measure(text: str) -> int:
 def _width(character: str) -> int:
     if character == "\t":
         return len(_TAB)
-    if unicodedata.combining(character):
-        return 0
+    if unicodedata.category(character) in {"Mn", "Me"}:
+        return 0  # it is drawn upon the character before it
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -37,14 +37,29 @@ SchemaName = Annotated[
     ),
 ]
 CeleryName = Annotated[
-    str, Meta(min_length=1, max_length=255, pattern="^[!-~]+$", title="a Celery name without spaces, at most 255 long")
+    str,
+    Meta(
+        min_length=1,
+        max_length=255,
+        pattern="^[!-~]+$",
+        title="a Celery name of visible ASCII characters, at most 255 long",
+    ),
 ]
 QueueName = Annotated[
     str,
-    Meta(max_length=128, pattern="^[A-Za-z0-9_.:-]+$", title="a queue name of ASCII letters, digits and `_.:-`"),
+    Meta(
+        max_length=128,
+        pattern="^[A-Za-z0-9_.:-]+$",
+        title="a queue name of ASCII letters, digits and `_.:-`, at most 128 long",
+    ),
 ]
 Tag = Annotated[
-    str, Meta(max_length=64, pattern="^[a-z0-9][a-z0-9_-]*$", title="a tag of small letters, digits, `_` and `-`")
+    str,
+    Meta(
+        max_length=64,
+        pattern="^[a-z0-9][a-z0-9_-]*$",
+        title="a tag of small ASCII letters, digits, `_` and `-`, at most 64 long",
+    ),
 ]
 Text = Annotated[str, Meta(min_length=1, max_length=4000)]
 Priority = Annotated[int, Meta(ge=0, le=255)]

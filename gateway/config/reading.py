@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from gateway.config.document import Document, Path
 from gateway.config.model import Execution, Parameter, Schema, TasksFile, TaskSpec
-from gateway.config.scalars import Surprise, read_plain
-from gateway.config.words import list_choices, show_path, show_type, show_value, suggest
+from gateway.config.scalars import read_plain
+from gateway.config.words import list_choices, name_odd_character, show_path, show_type, show_value, suggest
 from gateway.errors import Issue
 
 BROKEN: Any = object()
@@ -87,7 +87,7 @@ class _Reader:
             return self._blame(path, "null", show_type(hint), "leave the key out to say nothing")
         if _fits(value, hint):
             return msgspec.convert(value, hint)
-        return self._blame(path, show_value(value), show_type(hint), _suggest_quotes(value, hint))
+        return self._blame(path, show_value(value), show_type(hint), _suggest(value, hint))
 
     def _read_list(self, value: Any, hint: Any, path: Path) -> Any:
         if not isinstance(value, list):
@@ -124,8 +124,9 @@ class _Reader:
             if key in hints:
                 read[key] = self.read(item, hints[key], (*path, key))
             else:
-                wanted = f"one of {list_choices(hints)}"
-                self._blame((*path, key), "an unknown key", wanted, _suggest_key(key, kind), is_key=True)
+                near = _suggest_key(key, kind)
+                wanted = f"one of {list_choices(hints) if near else ', '.join(sorted(hints))}"
+                self._blame((*path, key), "an unknown key", wanted, near, is_key=True)
         for name in _name_required(kind):
             if name not in read:
                 self._blame(path, f"no key `{name}`", f"`{name}`: {show_type(hints[name])}")
@@ -186,13 +187,19 @@ def _suggest_empty(value: Any) -> str | None:
     return "an empty one is `{}`" if value is None else None
 
 
-def _suggest_quotes(value: Any, hint: Any) -> str | None:
-    """Suggest quotes, or none, where they make all the difference."""
-    if isinstance(value, str):
-        plain = read_plain(value)
-        return "leave out the quotes" if not isinstance(plain, str | Surprise) and _fits(plain, hint) else None
-    is_scalar = isinstance(value, bool | int | float)
-    return "put it in quotes" if is_scalar and _fits(show_value(value), hint) else None
+def _suggest(value: Any, hint: Any) -> str | None:
+    """Suggest what would make a value fit: quotes, none, or another character."""
+    if isinstance(value, bool | int | float):
+        return "put it in quotes" if _fits(show_value(value), hint) else None
+    if not isinstance(value, str):
+        return None
+    if "${" in value or "{{" in value:
+        return "nothing is filled in here: write the value itself"
+    plain = read_plain(value)
+    if isinstance(plain, bool | int | float) and _fits(plain, hint):
+        return "leave out the quotes"
+    is_odd_alone = _fits("".join(each if each.isascii() else "x" for each in value), hint)
+    return name_odd_character(value) if is_odd_alone else None
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,11 @@ from tests.harness import ROOT, clean_environment
 INVALID = ROOT / "tests" / "data" / "invalid"
 
 
-def check(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def check(*arguments: str | Path, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run the command."""
     argv = [sys.executable, "-m", "gateway", "check", *map(str, arguments)]
-    return subprocess.run(
-        argv, cwd=ROOT, env=clean_environment(), capture_output=True, text=True, timeout=20, check=False
-    )
+    env = clean_environment() | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=20, check=False)
 
 
 def test_a_sound_file_is_one_line() -> None:
@@ -90,7 +90,29 @@ def test_sarif_is_for_code_hosts() -> None:
     assert "2.1.0" == log["version"]
     assert run["tool"]["driver"]["rules"][0]["id"] == result["ruleId"]
     assert {"startLine": 4, "startColumn": 18} == result["locations"][0]["physicalLocation"]["region"]
+    assert (INVALID / "norway.yaml").as_uri() == result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert "error" == result["level"]
     assert result["message"]["text"].startswith("tasks.shop.order.description: found no,")
+
+
+def test_sarif_names_files_as_uris(tmp_path: Path) -> None:
+    """A relative path stays one, so that a code host finds it in the repository; a space is escaped."""
+    (tmp_path / "my tasks.yaml").write_text("version: 2\ntasks: {}\n")
+
+    (run,) = json.loads(check("--format", "sarif", "my tasks.yaml", folder=tmp_path).stdout)["runs"]
+
+    assert "my%20tasks.yaml" == run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+
+
+def test_a_file_of_ten_mistakes_is_judged_before_anybody_waits(tmp_path: Path) -> None:
+    """Half a second is what is wanted; a busy machine is given three."""
+    (tmp_path / "ten.yaml").write_text("version: 1\ntasks:\n" + "".join(f"  a{n}: {{qeue: x}}\n" for n in range(10)))
+    began = time.perf_counter()
+
+    ended = check(tmp_path / "ten.yaml")
+
+    assert ended.stdout.endswith("\n10 issues in 1 file\n")
+    assert time.perf_counter() - began < 3
 
 
 def test_the_check_needs_neither_broker_nor_web_server() -> None:

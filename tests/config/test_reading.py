@@ -191,7 +191,11 @@ def test_what_is_no_plain_file_is_refused_at_once(make: object, sentence: str, t
         pytest.param("\tx", 2, "    ^", id="tab"),
         pytest.param("日本: x", 5, "      ^", id="wide"),
         pytest.param("e\u0301: x", 5, "   ^", id="combining"),
-        pytest.param("a" * 300 + "!", 301, " " * 50 + "^", id="long"),
+        pytest.param("a" * 300 + "!", 301, " " * 51 + "^", id="the end of a long line"),
+        pytest.param("a" * 300, 1, "^", id="the start of a long line"),
+        pytest.param("é\U0001f600: x", 5, "     ^", id="emoji"),
+        pytest.param("❤\ufe0f: x", 5, "   ^", id="variation selector"),
+        pytest.param("a\u200b: x", 5, "    ^", id="zero width, shown as a question mark"),
     ],
 )
 def test_the_caret_stands_under_the_place(line: str, column: int, caret: str) -> None:
