@@ -7,26 +7,39 @@ import msgspec
 from gateway.config.model import Parameter, TasksFile
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_VOCABULARIES = ("core", "applicator", "unevaluated", "meta-data", "format-annotation", "content")
-_VALIDATION = (
-    "type", "enum", "const", "multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength",
-    "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "minContains", "maxContains", "minProperties",
-    "maxProperties", "dependentRequired",
-)  # fmt: skip
 _META = "https://json-schema.org/draft/2020-12/meta"
-_PARAMETER = {
-    "description": "A JSON Schema 2020-12, plus `required` (true or false) and `secret`.",
-    "type": ["object", "boolean"],
-    # The standard's own schema, vocabulary by vocabulary, as its `required` is a list and nothing else.
-    "allOf": [{"$ref": f"{_META}/{name}"} for name in _VOCABULARIES],
-    "properties": {name: {"$ref": f"{_META}/validation#/properties/{name}"} for name in _VALIDATION}
-    | {
-        "required": {
-            "description": "Must a caller give it? When left out: unless it has a default. A list is JSON Schema's own.",
-            "anyOf": [{"type": "boolean"}, {"$ref": f"{_META}/validation#/$defs/stringArray"}],
-        },
-        "secret": {"description": "The value reaches the worker and nothing else.", "type": "boolean"},
+_SCHEMA = {"$ref": "#/$defs/Schema"}
+_VALUES = {
+    "core": ("$id", "$ref", "$anchor", "$dynamicRef", "$dynamicAnchor", "$comment"),
+    "validation": (
+        "type", "enum", "const", "multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum",
+        "minLength", "maxLength", "pattern", "minItems", "maxItems", "uniqueItems", "minContains", "maxContains",
+        "minProperties", "maxProperties", "required", "dependentRequired",
+    ),
+    "meta-data": ("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"),
+    "format-annotation": ("format",),
+    "content": ("contentEncoding", "contentMediaType"),
+}  # fmt: skip
+"""The keywords that hold no schema, by the vocabulary of the standard that says what they do hold."""
+_ONE_SCHEMA = (
+    "items", "additionalProperties", "contains", "not", "if", "then", "else", "propertyNames", "unevaluatedItems",
+    "unevaluatedProperties", "contentSchema",
+)  # fmt: skip
+_LIST_OF_SCHEMAS = ("prefixItems", "allOf", "anyOf", "oneOf")
+_MAP_OF_SCHEMAS = ("properties", "patternProperties", "dependentSchemas", "$defs")
+_KEYWORDS: dict[str, Any] = {
+    "$schema": {"enum": [DRAFT, f"{DRAFT}#"]},
+    **{name: {"$ref": f"{_META}/{part}#/properties/{name}"} for part, names in _VALUES.items() for name in names},
+    **dict.fromkeys(_ONE_SCHEMA, _SCHEMA),
+    **{name: {"type": "array", "minItems": 1, "items": _SCHEMA} for name in _LIST_OF_SCHEMAS},
+    **{name: {"type": "object", "additionalProperties": _SCHEMA} for name in _MAP_OF_SCHEMAS},
+}
+_OURS = {
+    "required": {
+        "description": "Must a caller give it? When left out: unless it has a default. A list is JSON Schema's own.",
+        "anyOf": [{"type": "boolean"}, {"$ref": f"{_META}/validation#/$defs/stringArray"}],
     },
+    "secret": {"description": "The value reaches the worker and nothing else.", "type": "boolean"},
 }
 
 
@@ -35,13 +48,27 @@ def write_editor_schema() -> dict[str, Any]:
     (root,), components = msgspec.json.schema_components([TasksFile], ref_template="#/$defs/{name}")
     for component in components.values():
         component["properties"] = {name: _say_no_null(each) for name, each in component["properties"].items()}
-    components[Parameter.__name__] = _PARAMETER
-    components["TasksFile"]["properties"]["schemas"]["additionalProperties"] = {"$ref": DRAFT}
+    components["Schema"] = _write_schema("A JSON Schema 2020-12.", _KEYWORDS)
+    words = "A JSON Schema 2020-12, plus `required` (true or false) and `secret`."
+    components[Parameter.__name__] = _write_schema(words, _KEYWORDS | _OURS)
+    components["TasksFile"]["properties"]["schemas"]["additionalProperties"] = _SCHEMA
     return {"$schema": DRAFT, "title": "tasks.yaml", **root, "$defs": components}
+
+
+def _write_schema(description: str, keywords: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "type": ["object", "boolean"],
+        "properties": keywords,
+        "patternProperties": {"^x-": True},
+        "additionalProperties": False,
+    }
 
 
 def _say_no_null(member: dict[str, Any]) -> dict[str, Any]:
     """Take from a member of a struct what None means there: the key was left out, which nobody writes as `null`."""
     rest = {key: value for key, value in member.items() if key not in {"anyOf", "default"}}
     written = [each for each in member.get("anyOf", ()) if each != {"type": "null"}]
-    return rest if len(written) == 0 else {**rest, **written[0]} if len(written) == 1 else {**rest, "anyOf": written}
+    default = member.get("default")
+    is_said = default is not None and not isinstance(default, dict)
+    return {**rest, **({"default": default} if is_said else {}), **(written[0] if written else {})}
