@@ -58,7 +58,7 @@ def parse(data: bytes, *, file: str) -> tuple[Document | None, list[Issue]]:
     """Parse one file: its document, None when nothing can be read on from, and every issue of its YAML."""
     builder = _Builder(file)
     text, flaws = decode(data)
-    for flaw in flaws[:MAX_ISSUES]:
+    for flaw in flaws:
         builder.blame(Place(flaw.line, flaw.column), (), flaw.found, flaw.wanted, flaw.hint)
     if text is None:
         return builder.finish()

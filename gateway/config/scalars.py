@@ -24,7 +24,7 @@ _SURPRISES = (
     (re.compile(r"\d{4}-\d{1,2}-\d{1,2}([Tt ].*)?"), "what YAML 1.1 reads as a date", "a quoted string"),
     (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), "a number that JSON does not have",
      "a finite number, or a quoted string"),
-    (re.compile(r"[-+]?(\.[0-9][0-9_]*|[0-9][0-9_]*\.?[0-9_]*)([eE][-+]?[0-9]+)?"), "a number that JSON writes otherwise",
+    (re.compile(r"[-+]?(\.[0-9][0-9_]*|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?"), "a number that JSON writes otherwise",
      "one without `+`, `_` or a leading zero, with digits around its point; or a quoted string"),
     (re.compile(r"="), "YAML 1.1's value key", "a quoted string"),
 )  # fmt: skip

@@ -6,9 +6,11 @@ to do without.
 
 import re
 import unicodedata
+from itertools import islice
 from typing import NamedTuple
 
 MAX_BYTES = 1_048_576
+MAX_FLAWS = 100
 HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -45,12 +47,12 @@ def decode(data: bytes) -> tuple[str | None, list[Flaw]]:
         return None, [Flaw(line, column, "a NUL", "text", "it looks like UTF-16, or like no text at all")]
     if not _RAW.search(text):
         return text, []
-    flaws = [
+    flaws = (
         Flaw(number, match.start() + 1, name_hidden(match[0]), "characters that an editor shows")
         for number, line in enumerate(split_lines(text), start=1)
         if (match := _RAW.search(line)) is not None
-    ]
-    return _RAW.sub("", text), flaws
+    )
+    return _RAW.sub("", text), list(islice(flaws, MAX_FLAWS))
 
 
 def split_lines(text: str) -> list[str]:
