@@ -101,14 +101,17 @@ def _read_file(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise ConfigError((_blame(path, f"no readable file: {error.strerror}", "a tasks.yaml"),)) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             raise ConfigError((_blame(path, "something that is not a regular file", "a tasks.yaml"),))
         if mode & stat.S_IWOTH:
             hint = f"chmod o-w {path}"
             raise ConfigError((_blame(path, "a file that anybody may write", "one that only its owner may", hint),))
-        return file.read(MAX_BYTES + 1)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
 
 
 def _blame(path: Path, found: str, wanted: str, hint: str | None = None) -> Issue:
