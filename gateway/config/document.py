@@ -102,7 +102,7 @@ class _Builder:
                 hint = "remove this `---`, or make what follows a file of its own in the same folder"
                 self.cut(place, (), "a second document", "one document", hint)
         elif isinstance(event, yaml.AliasEvent):
-            if self._stack and self._stack[-1].key != "<<":  # a merge key has been blamed already
+            if not self._stack or self._stack[-1].key != "<<":  # a merge key has been blamed already
                 hint = _SHARE if event.anchor in self._anchors else "quote a text that begins with `*`"
                 self._blame_here(place, f"the alias *{event.anchor}", "the value itself", hint)
             self._put(None, place)

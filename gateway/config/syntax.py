@@ -21,6 +21,7 @@ _SENTENCES = (
     ("escape code", "an escape that names no character", "the code of a character, in hexadecimal digits", None),
     ("hexdecimal", "an escape with too few digits", "the code of a character, in hexadecimal digits", None),
     ("expected alphabetic", 'an unquoted text that begins with "{opening}"', "the text in quotes", None),
+    ("ing a tag", 'an unquoted text that begins with "{opening}"', "the text in quotes", None),
     ("could not find expected ':'", "a line that is neither a key nor an item", "`key: value`, or `- item`",
      "is a colon, or the space after it or after a dash, missing?"),
     ("incompatible YAML", "a version that is none of YAML's", "no `%YAML` line, which nobody needs", None),

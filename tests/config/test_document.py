@@ -13,6 +13,8 @@ from gateway.config.text import MAX_BYTES
 from tests.harness import ROOT
 
 MEBIBYTE = 1_048_576
+LIMIT_S = 1 if sys.gettrace() is None else 10
+"""Coverage takes most of the time when it is measured."""
 BOMBS = {
     "brackets": b"[" * 100_000,
     "braces": b"{a: " * 100_000,
@@ -52,11 +54,11 @@ BOMBS = {
 @pytest.mark.parametrize("data", BOMBS.values(), ids=BOMBS.keys())
 def test_a_bomb_goes_off_within_a_second_and_says_why(data: bytes) -> None:
     """It is an issue, or several, but never more than anybody would read."""
-    began = time.perf_counter()
+    began = time.process_time()
 
     document, issues = parse(data, file="bomb.yaml")
 
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < LIMIT_S
     assert issues or document is None or document.value
     assert len(issues) <= MAX_ISSUES + 1
     assert all(len(str(issue)) < 600 for issue in issues)

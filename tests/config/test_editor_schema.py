@@ -102,7 +102,9 @@ def mutate(value: Any, steps: list[tuple[str, int, Any]]) -> Any:
         elif kind == "delete":
             del box[key]
         elif isinstance(box, dict):
-            box[["zzz", "x-a", "1 2", "secret", "priority"][number % 5]] = box.pop(key) if kind == "rename" else item
+            box[["zzz", "x-a", "1 2", "secret", "priority"][number % 5]] = (
+                box.pop(key) if kind == "rename" else copy.deepcopy(item)
+            )
     return value
 
 

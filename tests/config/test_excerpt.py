@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.config.excerpt import WINDOW, render_issue
+from gateway.config.excerpt import WINDOW, render_issue, render_issues
 from gateway.errors import Issue
 
 
@@ -72,3 +72,14 @@ def test_a_terminal_gets_nothing_that_moves_its_cursor() -> None:
     excerpt = render_issue(issue, {"f": b"a\x1b[2J\xe2\x80\xaeb\xff"})
 
     assert "    1 | a?[2J?b\ufffd" == excerpt.splitlines()[1]
+
+
+def test_issues_are_set_apart() -> None:
+    """By a blank line."""
+    issues = [Issue(file="f", line=line, column=1, path="", found="x", wanted="y") for line in (1, 2)]
+
+    excerpts = render_issues(issues, {"f": b"a\nb"})
+
+    assert (
+        "f:1:1: found x, wanted y\n    1 | a\n        ^\n\nf:2:1: found x, wanted y\n    2 | b\n        ^" == excerpts
+    )

@@ -104,12 +104,16 @@ def test_every_file_of_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> N
     (tmp_path / "a.yaml").mkdir()
     os.mkfifo(tmp_path / "b.yaml")
     (tmp_path / "c.yaml").write_text(TEXT % "c")
+    (tmp_path / "d.yaml").symlink_to("..gone/d.yaml")
 
     with pytest.raises(ConfigError) as caught:
         read_sources(tmp_path)
 
-    found = "found something that is not a regular file, wanted a tasks.yaml"
-    assert [f"{tmp_path}/{name}.yaml:1:1: {found}" for name in "ab"] == str(caught.value).splitlines()
+    assert [
+        f"{tmp_path}/a.yaml:1:1: found something that is not a regular file, wanted a tasks.yaml",
+        f"{tmp_path}/b.yaml:1:1: found something that is not a regular file, wanted a tasks.yaml",
+        f"{tmp_path}/d.yaml:1:1: found no readable file: No such file or directory, wanted a tasks.yaml",
+    ] == str(caught.value).splitlines()
 
 
 def test_a_large_file_is_not_read_to_its_end(tmp_path: Path) -> None:
