@@ -11,7 +11,7 @@ from gateway.errors import Fault, RefusedParamsError
 from gateway.schema.checking import SchemaIssue, check_schema, check_whole
 from gateway.schema.explaining import WholeSchemas
 from gateway.schema.filling import Filler, find_default, make_filler, make_object_filler
-from gateway.schema.references import find_used, make_validator, point
+from gateway.schema.references import find_used, make_validator, move, point
 from gateway.schema.strict_json import has_keys_once, parse_body
 from gateway.schema.translation import make_struct, translate
 from gateway.schema.vocabulary import walk_schemas
@@ -155,7 +155,7 @@ def _show(parameters: Mapping[str, Parameter], required: list[str], named: Mappi
     """Write the schema of the whole params object, self-contained."""
     shown: dict[str, Any] = {
         "type": "object",
-        "properties": {name: _show_parameter(each) for name, each in parameters.items()},
+        "properties": {name: _show_parameter(name, each) for name, each in parameters.items()},
         "required": required,
         "additionalProperties": False,
     }
@@ -163,12 +163,12 @@ def _show(parameters: Mapping[str, Parameter], required: list[str], named: Mappi
     for each in parameters.values():
         used |= find_used(each.schema, named=named)
     if used:
-        shown["$defs"] = {name: point(schema, DEFS) for name, schema in used.items()}
+        shown["$defs"] = {name: point(move(schema, DEFS + name), DEFS) for name, schema in used.items()}
     return shown
 
 
-def _show_parameter(parameter: Parameter) -> Any:
-    schema = point(parameter.schema, DEFS)
+def _show_parameter(name: str, parameter: Parameter) -> Any:
+    schema = point(move(parameter.schema, f"#/properties/{name}"), DEFS)
     if not parameter.secret:
         return schema
     shown = {} if isinstance(schema, bool) else {key: value for key, value in schema.items() if key != "default"}

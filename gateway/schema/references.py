@@ -5,13 +5,14 @@ resource beside it, so that `#`, `#/$defs/…`, `$anchor` and `$id` keep to the 
 """
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 from urllib.parse import quote
 
 import jsonschema_rs
 
 from gateway.config.model import Schema
-from gateway.schema.vocabulary import LIST_OF_SCHEMAS, MAP_OF_SCHEMAS, ONE_SCHEMA, Steps, walk_schemas
+from gateway.schema.vocabulary import LIST_OF_SCHEMAS, MAP_OF_SCHEMAS, ONE_SCHEMA, Steps, find_subschemas, walk_schemas
 
 FILE_PREFIX = "#/schemas/"
 NAMED_URI = "gateway:/schemas/"
@@ -43,6 +44,26 @@ def point(schema: Any, prefix: str) -> Any:
     if not isinstance(schema, dict):
         return schema
     return {keyword: _point_keyword(keyword, value, prefix) for keyword, value in schema.items()}
+
+
+def move(schema: Any, at: str) -> Any:
+    """Copy a schema for a place inside a document, where its references to its own root have to begin with `at`.
+
+    What has an `$id` keeps its own root, and an `$anchor` is found anywhere.
+    """
+    if not isinstance(schema, dict) or "$id" in schema:
+        return schema
+    moved = {**schema}
+    for steps, inner in find_subschemas(schema):
+        holder = moved
+        for step in steps[:-1]:
+            holder[step] = copy(holder[step])
+            holder = holder[step]
+        holder[steps[-1]] = move(inner, at)
+    reference = schema.get("$ref")
+    if isinstance(reference, str) and (reference == "#" or reference.startswith("#/")) and name_of(reference) is None:
+        moved["$ref"] = at + reference[1:]
+    return moved
 
 
 def make_validator(

@@ -128,11 +128,15 @@ def _point(value: Any, task_type: str) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key: f"{_REFERENCE}{task_type}.{item.removeprefix(_DEFS)}"
-        if key == "$ref" and isinstance(item, str) and item.startswith(_DEFS)
-        else _point(item, task_type)
+        key: _point_reference(item, task_type) if key == "$ref" and isinstance(item, str) else _point(item, task_type)
         for key, item in value.items()
     }
+
+
+def _point_reference(reference: str, task_type: str) -> str:
+    if reference.startswith(_DEFS):
+        return f"{_REFERENCE}{task_type}.{reference.removeprefix(_DEFS)}"
+    return f"{_REFERENCE}{task_type}.params{reference[1:]}" if reference.startswith("#/properties/") else reference
 
 
 def _write_query(kind: type[msgspec.Struct] | None) -> list[dict[str, Any]]:

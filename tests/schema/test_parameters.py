@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from gateway.config import Parameter, Schema
@@ -374,3 +375,21 @@ def test_types_that_leave_something_open_are_no_door(schema: Schema) -> None:
     assert params._decode is None
     with pytest.raises(MalformedBodyError):
         params.accept_body(b'{"value":{"a":1,"a":1}}')
+
+
+def test_a_schemas_own_references_are_found_in_the_shown_one() -> None:
+    """Of a parameter and of a named schema, down to a reference to its own root."""
+    own: dict[str, Any] = {
+        "type": "object",
+        "properties": {"next": {"$ref": "#"}, "size": {"$ref": "#/$defs/size"}},
+        "additionalProperties": False,
+        "$defs": {"size": {"type": "integer"}},
+    }
+    params = compiled({"own": own}, value=own, named_one={"$ref": "#/schemas/own"})
+    shown = jsonschema_rs.Draft202012Validator(params.json_schema)
+
+    for size, is_valid in ((1, True), ("x", False)):
+        value = {"next": {"size": size}}
+        assert is_valid == shown.is_valid({"value": value, "named_one": {}})
+        assert is_valid == shown.is_valid({"value": {}, "named_one": value})
+        assert is_valid == (not params.find_faults({"value": value, "named_one": value}))
