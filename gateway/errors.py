@@ -13,6 +13,9 @@ turns a class into a status. A message never holds a secret nor a whole body.
         UnknownTaskTypeError    no such entry in the catalog
         IdempotencyKeyReusedError   the key belongs to another request
         LaunchInFlightError     the key's launch has not ended
+        ConcurrencyLimitError   the same work is under way
+        QueueFullError          too many messages wait
+        WithheldError           another item of its batch was refused
       UnknownTaskError          no such task was ever launched here
       ForgottenTaskError        it was, but its ledger row has expired
       TaskFinishedError         too late: the task has ended
@@ -20,11 +23,13 @@ turns a class into a status. A message never holds a secret nor a whole body.
       BackendError
         LedgerUnavailableError
         BrokerUnavailableError
-        UncertainPublishError   the message may or may not have reached the broker
         ResultsUnavailableError
+        OutboxFullError         too many launches wait for a broker that is away
+        UncertainPublishError   the message may or may not have reached the broker
+        OverloadedError         more requests than the process holds
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
@@ -67,7 +72,7 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class GatewayError(Exception):
     """Root of all that the gateway raises on purpose."""
 
-    code: ClassVar[str] = "gateway_error"
+    code: str = "gateway_error"
 
 
 class SettingsError(GatewayError):
@@ -147,6 +152,34 @@ class LaunchInFlightError(LaunchError):
         super().__init__("the launch with this Idempotency-Key has not ended yet")
 
 
+class ConcurrencyLimitError(LaunchError):
+    """Raised when tasks that are under way hold all places of the launch's concurrency limit."""
+
+    code = "concurrency_limit"
+
+    def __init__(self, holders: tuple[str, ...]) -> None:
+        super().__init__(f"held by {', '.join(holders[:8])}: the limit of this task type is reached")
+        self.holders = holders
+
+
+class QueueFullError(LaunchError):
+    """Raised when as many messages wait in the queue as the task type allows."""
+
+    code = "queue_full"
+
+    def __init__(self, depth: int) -> None:
+        super().__init__(f"{depth} messages wait in its queue already")
+
+
+class WithheldError(LaunchError):
+    """Raised for an item of an all-or-nothing batch that was sound, while another one was not."""
+
+    code = "withheld"
+
+    def __init__(self) -> None:
+        super().__init__("another item of the batch was refused")
+
+
 class UnknownTaskError(GatewayError):
     """Raised for a `task_id` that was never launched through this ledger."""
 
@@ -183,22 +216,50 @@ class TaskUnfinishedError(GatewayError):
         super().__init__(f"the task has not ended yet: its status is {status}")
 
 
+Reason = Literal["unavailable", "full", "read_only", "login", "busy", "refused"]
+"""Why something the gateway stands on does not serve: each is mended differently."""
+
+
 class BackendError(GatewayError):
     """Root of the failures of what the gateway stands on; all of them may pass."""
 
     code = "backend_unavailable"
+    part: ClassVar[str] = "backend"
+
+    def __init__(self, detail: str, *, reason: Reason = "unavailable") -> None:
+        super().__init__(detail)
+        if reason != "unavailable":
+            self.code = f"{self.part}_{reason}"
 
 
 class LedgerUnavailableError(BackendError):
-    """Raised when the ledger does not answer in time; nothing was recorded."""
+    """Raised when the ledger does not answer in time, or not with what was asked; nothing was recorded."""
 
     code = "ledger_unavailable"
+    part = "ledger"
 
 
 class BrokerUnavailableError(BackendError):
-    """Raised when the broker does not answer in time; nothing was published."""
+    """Raised when the broker does not take a message; nothing was published."""
 
     code = "broker_unavailable"
+    part = "broker"
+
+
+class ResultsUnavailableError(BackendError):
+    """Raised when the result backend does not answer in time."""
+
+    code = "results_unavailable"
+    part = "results"
+
+
+class OutboxFullError(BackendError):
+    """Raised when so many launches wait for a broker that is away that no more are taken."""
+
+    code = "outbox_full"
+
+    def __init__(self) -> None:
+        super().__init__("too many launches wait for the broker to come back")
 
 
 class UncertainPublishError(BackendError):
@@ -211,7 +272,10 @@ class UncertainPublishError(BackendError):
         self.task_id = task_id
 
 
-class ResultsUnavailableError(BackendError):
-    """Raised when the result backend does not answer in time."""
+class OverloadedError(BackendError):
+    """Raised when more requests are under way than the process is allowed to hold."""
 
-    code = "results_unavailable"
+    code = "gateway_busy"
+
+    def __init__(self) -> None:
+        super().__init__("more requests are under way than this gateway holds")

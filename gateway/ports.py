@@ -3,13 +3,15 @@
 Every method answers within the deadline it was built with or raises a `BackendError`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from gateway.launch.idempotency import Claim
-from gateway.launch.launch import Launch, LedgerEntry
+from gateway.launch.launch import LedgerEntry
+from gateway.launch.offer import Offer, Outcome
 
 
 class Revocation(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,12 +56,11 @@ class WorkersView(Struct, frozen=True, kw_only=True):
 class Publisher(Protocol):
     """Records launches in the ledger and hands them to the broker: both or neither."""
 
-    async def publish(self, launch: Launch, claim: Claim | None = None) -> bytes | None:
-        """Record and publish; with a claim only if its key is free, in the same step.
+    async def publish(self, offers: Sequence[Offer], *, all_or_nothing: bool = False) -> list[Outcome]:
+        """Record and publish each offer whose conditions hold; with `all_or_nothing` only if those of all do.
 
-        Shape: None when the launch was published; what is kept under the key when it was not free.
-        Raises: LedgerUnavailableError or BrokerUnavailableError when nothing was left behind;
-            UncertainPublishError when that cannot be known.
+        Shape: an outcome for each offer, in their order. A LedgerUnavailableError or BrokerUnavailableError among them
+            says that nothing was left behind, an UncertainPublishError that this cannot be known.
         """
 
 
@@ -72,6 +73,9 @@ class Ledger(Protocol):
     async def find(self, task_id: str) -> Remembered | None:
         """Return what is remembered of a task, or None."""
 
+    async def keep(self, claim: Claim) -> bytes | None:
+        """Keep what was claimed under a key that is free; return what is kept under one that is not."""
+
     async def record_revocation(self, task_id: str, revocation: Revocation, *, keep_s: int) -> None:
         """Remember that a revoke was asked for; the first one stands."""
 
@@ -79,8 +83,8 @@ class Ledger(Protocol):
 class Results(Protocol):
     """Reads what Celery's result backend holds."""
 
-    async def find(self, task_id: str) -> bytes | None:
-        """Return the raw record of a task, or None when the backend has heard nothing of it."""
+    async def find(self, task_ids: Sequence[str]) -> list[bytes | None]:
+        """Return the raw record of each task, in their order; None where the backend has heard nothing of it."""
 
 
 class Workers(Protocol):

@@ -9,25 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from litestar import Litestar
 from redis.asyncio import Redis
 
 from gateway.backends.kombu.app import make_app
-from gateway.backends.kombu.publisher import KombuPublisher
+from gateway.backends.kombu.sender import KombuSender
 from gateway.backends.kombu.workers import CeleryWorkers
-from gateway.backends.outbox import OutboxPublisher
+from gateway.backends.outbox.publisher import OutboxPublisher
+from gateway.backends.outbox.sender import Sender
+from gateway.backends.outbox.store import OutboxStore
+from gateway.backends.outbox.sweeper import Sweeper
 from gateway.backends.redis.connection import connect
 from gateway.backends.redis.ledger import RedisLedger
+from gateway.backends.redis.message import Lanes
 from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
 from gateway.backends.redis.safety import find_dangers
+from gateway.backends.redis.sender import RedisSender
 from gateway.catalog.catalog import Catalog
 from gateway.errors import BackendError, UnsafeError
-from gateway.flows import Services
+from gateway.flows.services import Services
 from gateway.loading import describe_deployment, load_catalog
 from gateway.logs import configure_logs
-from gateway.ports import Probe, Publisher
-from gateway.settings import Settings, is_redis, load, mask_url
+from gateway.ports import Probe, Publisher, Results
+from gateway.settings import Settings, is_redis, load, mask_url, read_steps
 from gateway.web.app import build_app
 from gateway.web.site import Site
 
@@ -45,9 +49,10 @@ class Runtime:
         self._clients: dict[str, Redis] = {}
         self._closing = AsyncExitStack()
         self._catalog = catalog
+        self._sweepers: list[Sweeper] = []
         self._workers = self._make_workers()
         self._site = self._make_site()
-        self._app: Litestar = build_app(self._site)
+        self._app = build_app(self._site)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection with the app of the moment it came in."""
@@ -62,10 +67,12 @@ class Runtime:
         self._closing.callback(self._workers.close)
         for client in self._clients.values():
             self._closing.push_async_callback(client.aclose)
-        look = asyncio.create_task(self._look_beneath())
+        tasks = [asyncio.create_task(self._look_beneath())]
+        tasks += (asyncio.create_task(sweeper.run()) for sweeper in self._sweepers)
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        look.cancel()
+        for task in tasks:
+            task.cancel()
         await self._closing.aclose()
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -93,7 +100,7 @@ class Runtime:
         results = RedisResults(
             self._client(settings.result_url), key_prefix=settings.result_key_prefix, deadline_s=deadline_s
         )
-        publisher, broker = self._make_publisher()
+        publisher, broker = self._make_publisher(results)
         return Site(
             catalog=self._catalog,
             services=Services(publisher=publisher, ledger=ledger, results=results, workers=self._workers),
@@ -103,26 +110,41 @@ class Runtime:
             deadline_s=deadline_s,
         )
 
-    def _make_publisher(self) -> tuple[Publisher, Probe]:
+    def _make_publisher(self, results: Results) -> tuple[Publisher, Probe]:
+        """Make the publisher: one step where ledger and broker are one Redis, an outbox elsewhere."""
         settings, deadline_s = self._settings, self._deadline_s
-        ledger_prefix = settings.key_prefix if settings.broker_url == settings.redis_url else None
-        if is_redis(settings.broker_url):
-            broker: RedisPublisher | KombuPublisher = RedisPublisher(
+        origin = f"{os.getpid()}@{socket.gethostname()}"
+        lanes = Lanes(
+            key_prefix=settings.broker_key_prefix,
+            steps=read_steps(settings.priority_steps),
+            separator=settings.priority_separator,
+        )
+        if settings.broker_url == settings.redis_url:
+            broker = RedisPublisher(
                 self._client(settings.broker_url),
-                ledger_prefix=ledger_prefix,
-                key_prefix=settings.broker_key_prefix,
-                origin=f"{os.getpid()}@{socket.gethostname()}",
+                prefix=settings.key_prefix,
+                lanes=lanes,
+                origin=origin,
                 deadline_s=deadline_s,
             )
-        else:
-            broker = KombuPublisher(self._make_celery(), deadline_s=deadline_s)
-            self._closing.callback(broker.close)
-        if ledger_prefix is not None:
             return broker, broker
-        outbox = OutboxPublisher(
-            self._client(settings.redis_url), broker, prefix=settings.key_prefix, deadline_s=deadline_s
-        )
-        return outbox, broker
+        sender: Sender
+        if is_redis(settings.broker_url):
+            client = self._client(settings.broker_url)
+            sender = RedisSender(client, lanes=lanes, origin=origin, deadline_s=deadline_s)
+        else:
+            sender = kombu = KombuSender(self._make_celery(), deadline_s=deadline_s)
+            self._closing.callback(kombu.close)
+        return self._make_outbox(sender, results), sender
+
+    def _make_outbox(self, sender: Sender, results: Results) -> OutboxPublisher:
+        settings = self._settings
+        store = OutboxStore(self._client(settings.redis_url), prefix=settings.key_prefix, deadline_s=self._deadline_s)
+        self._sweepers.append(Sweeper(store, sender, results))
+        return OutboxPublisher(store, sender, limit=settings.outbox_limit, find_depth=self._find_depth)
+
+    def _find_depth(self, queue: str) -> int | None:
+        return self._workers.view().queues.get(queue)
 
     def _make_workers(self) -> CeleryWorkers:
         return CeleryWorkers(
@@ -139,6 +161,7 @@ class Runtime:
             key_prefix=settings.broker_key_prefix,
             deadline_s=self._deadline_s,
             default_queue=settings.default_queue,
+            sentinel_master=settings.sentinel_master,
         )
 
     def _name_queues(self) -> Iterator[str]:
@@ -147,7 +170,9 @@ class Runtime:
     def _client(self, url: str) -> Redis:
         """Return the one client of a URL."""
         if url not in self._clients:
-            self._clients[url] = connect(url, deadline_s=self._deadline_s)
+            self._clients[url] = connect(
+                url, deadline_s=self._deadline_s, sentinel_master=self._settings.sentinel_master
+            )
         return self._clients[url]
 
 
@@ -169,7 +194,7 @@ async def refuse_unsafe(settings: Settings) -> None:
     """
     dangers: list[str] = []
     for url in dict.fromkeys(url for url in (settings.broker_url, settings.redis_url) if is_redis(url)):
-        client = connect(url, deadline_s=settings.deadline_s)
+        client = connect(url, deadline_s=settings.deadline_s, sentinel_master=settings.sentinel_master)
         try:
             found = await find_dangers(client, deadline_s=settings.deadline_s)
         finally:

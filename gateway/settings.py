@@ -14,7 +14,8 @@ from msgspec import Meta, Struct
 from gateway.errors import SettingsError
 
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
-REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+socket")
+DEFAULT_MASTER = "mymaster"
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+socket", "sentinel")
 _PREFIX = "GATEWAY_"
 
 
@@ -44,6 +45,20 @@ class Settings(Struct, frozen=True, kw_only=True):
     key_prefix: Annotated[str, Meta(description="Start of every ledger key.")] = "gateway:"
     broker_key_prefix: Annotated[str, Meta(description="Celery's global_keyprefix of a Redis broker.")] = ""
     result_key_prefix: Annotated[str, Meta(description="Celery's global_keyprefix of the result backend.")] = ""
+    sentinel_master: Annotated[
+        str,
+        Meta(min_length=1, description="Celery's master_name, where a URL names sentinels: sentinel://a;sentinel://b."),
+    ] = DEFAULT_MASTER
+    priority_steps: Annotated[
+        str,
+        Meta(pattern=r"^0(,[1-9])*\Z", description="Celery's priority_steps of a Redis broker, ascending from 0."),
+    ] = "0,3,6,9"
+    priority_separator: Annotated[
+        str, Meta(min_length=1, description="Celery's sep of a Redis broker, between queue and priority step.")
+    ] = "\x06\x16"
+    outbox_limit: Annotated[
+        int, Meta(ge=0, description="Launches that may wait for a broker that is away; more are refused with 503.")
+    ] = 10_000
     deadline_s: Annotated[float, Meta(gt=0, le=60, description="Longest wait for broker, ledger or results.")] = 2.0
     max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest request body.")] = 1_048_576
     workers_refresh_s: Annotated[float, Meta(gt=0, description="Seconds between two looks at the Celery workers.")] = (
@@ -90,6 +105,10 @@ def describe() -> list[tuple[str, str, str]]:
 
 def mask_url(url: str) -> str:
     """Drop the user and the password of a URL, for logs and messages."""
+    return ";".join(_mask_node(each) for each in url.split(";"))
+
+
+def _mask_node(url: str) -> str:
     parts = urlsplit(url)
     if "@" not in parts.netloc:
         return url
@@ -99,6 +118,11 @@ def mask_url(url: str) -> str:
 def is_redis(url: str) -> bool:
     """Tell whether a URL names a Redis server."""
     return urlsplit(url).scheme in REDIS_SCHEMES
+
+
+def read_steps(text: str) -> tuple[int, ...]:
+    """Read the steps of priority, as `0,3,6,9`."""
+    return tuple(sorted({int(step) for step in text.split(",")}))
 
 
 def _find_complaints(given: Mapping[str, Any]) -> list[str]:
@@ -136,4 +160,6 @@ def _share_urls(settings: Settings) -> Settings:
 def _show(name: str, default: object) -> str:
     if name.endswith("_url"):
         return f"the first Redis URL given, else {DEFAULT_URL}"
+    if isinstance(default, str) and not default.isprintable():
+        return repr(default)[1:-1]
     return str(default).lower() if isinstance(default, bool) else str(default)

@@ -68,11 +68,18 @@ def clean_environment() -> dict[str, str]:
 
 @contextmanager
 def run_gateway(
-    log: Path, *, config: Path = ROOT / "tasks.yaml", port: int | None = None, **settings: str
+    log: Path,
+    *,
+    config: Path = ROOT / "tasks.yaml",
+    port: int | None = None,
+    kill_at: str | None = None,
+    **settings: str,
 ) -> Iterator[str]:
-    """Run `gateway serve`; yield its base URL once it is live."""
+    """Run `gateway serve`; yield its base URL once it is live. With `kill_at` it dies at that step of a launch."""
     port = port or find_free_port("127.0.0.1")
     env = {f"GATEWAY_{name.upper()}": value for name, value in settings.items()}
+    if kill_at is not None:
+        env["TASK_GATEWAY_KILL_AT"] = kill_at
     url = f"http://127.0.0.1:{port}"
     with run_process("gateway", "serve", "--config", str(config), "--port", str(port), env=env, log=log) as process:
 

@@ -18,10 +18,14 @@ HOST = "127.0.0.1"
 
 
 @contextmanager
-def run_rabbitmq(folder: Path) -> Iterator[str]:
-    """Run a node; yield its URL. Skips where RabbitMQ is not installed."""
+def run_rabbitmq(folder: Path, *, port: int | None = None) -> Iterator[str]:
+    """Run a node; yield its URL. With the folder and port of an earlier one it is that node, come back.
+
+    Skips where RabbitMQ is not installed.
+    """
     need("rabbitmq-server")
-    port, epmd_port = find_free_port(HOST), str(find_free_port(HOST))
+    port = port or find_free_port(HOST)
+    epmd_port = str(find_free_port(HOST))
     env = os.environ | {
         "ERL_EPMD_ADDRESS": HOST,
         "ERL_EPMD_PORT": epmd_port,

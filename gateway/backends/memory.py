@@ -1,9 +1,12 @@
 """All ports in memory: for tests and for trying a tasks.yaml without a broker; kept to the same contract."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from gateway.launch.idempotency import Claim
 from gateway.launch.launch import Launch, record
+from gateway.launch.offer import Held, Known, Offer, Outcome, Published, QueueFull, Withheld
 from gateway.ports import Remembered, Revocation, WorkersView
 
 
@@ -27,17 +30,49 @@ class MemoryBackend:
         self.revokes: list[Revoke] = []
         self.workers_view = WorkersView(workers={}, queues={}, as_of=None)
         self._keys: dict[str, bytes] = {}
+        self._slots: dict[str, list[str]] = {}
         self._rows: dict[str, Remembered] = {}
 
-    async def publish(self, launch: Launch, claim: Claim | None = None) -> bytes | None:
-        """Record and publish, if the claimed key is free."""
+    async def publish(self, offers: Sequence[Offer], *, all_or_nothing: bool = False) -> list[Outcome]:
+        """Record and publish the offers whose conditions hold."""
+        state = (self._keys.copy(), self._rows.copy(), {name: list(ids) for name, ids in self._slots.items()})
+        count = len(self.published)
+        outcomes = [self._publish(offer) for offer in offers]
+        if not all_or_nothing or all(isinstance(each, Published) for each in outcomes):
+            return outcomes
+        self._keys, self._rows, self._slots = state
+        del self.published[count:]
+        return [Withheld() if isinstance(each, Published) else each for each in outcomes]
+
+    def _publish(self, offer: Offer) -> Outcome:
+        launch, claim, slot = offer.launch, offer.claim, offer.launch.slot
+        if claim is not None and claim.key_digest in self._keys:
+            return Known(remembrance=self._keys[claim.key_digest])
+        depth = sum(each.queue == launch.queue for each in self.published)
+        if launch.max_queued is not None and depth >= launch.max_queued:
+            return QueueFull(depth=depth)
+        replaced: list[str] = []
+        if slot is not None:
+            holders = [each for each in self._slots.get(slot.name, []) if each not in offer.finished]
+            if len(holders) >= slot.limit and slot.on_conflict != "replace":
+                return Held(holders=tuple(holders))
+            replaced = holders[: max(0, len(holders) - slot.limit + 1)]
+            self._slots[slot.name] = [*holders[len(replaced) :], launch.task_id]
         if claim is not None:
-            known = self._keys.setdefault(claim.key_digest, claim.encode())
-            if known != claim.encode():
-                return known
+            self._keys[claim.key_digest] = claim.encode()
+        for task_id in replaced:
+            wish = Revocation(requested_at=launch.launched_at, terminate=True, signal="SIGTERM")
+            self._rows[task_id] = Remembered(entry=self._rows[task_id].entry, revocation=wish)
         self._rows[launch.task_id] = Remembered(entry=record(launch))
         self.published.append(launch)
-        return None
+        return Published(replaced=tuple(replaced))
+
+    async def keep(self, claim: Claim) -> bytes | None:
+        """Keep what was claimed under a key that is free."""
+        known = self._keys.get(claim.key_digest)
+        if known is None:
+            self._keys[claim.key_digest] = claim.encode()
+        return known
 
     async def identity(self) -> bytes:
         """Return the key of this deployment."""
@@ -77,9 +112,9 @@ class MemoryResults:
         self.warnings: tuple[str, ...] = ()
         self._backend = backend
 
-    async def find(self, task_id: str) -> bytes | None:
-        """Return the raw record of a task."""
-        return self._backend.records.get(task_id)
+    async def find(self, task_ids: Sequence[str]) -> list[bytes | None]:
+        """Return the raw records of tasks."""
+        return [self._backend.records.get(each) for each in task_ids]
 
     async def check(self) -> None:
         """Answer, always."""

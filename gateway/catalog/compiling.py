@@ -64,6 +64,8 @@ def _compile(
         soft_time_limit_s=spec.soft_time_limit_s,
         keep_s=spec.keep_s or deployment.keep_s,
         max_delay_s=deployment.visibility_timeout_s,
+        max_queued=spec.max_queued,
+        concurrency=spec.concurrency,
         caller_options=frozenset(spec.caller_options or ()),
         deprecated=spec.deprecated,
     )

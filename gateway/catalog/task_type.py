@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.catalog.rules import CompiledRule
+from gateway.config.model import Concurrency
 from gateway.errors import RefusedParamsError
 from gateway.schema import ParameterSet
 
@@ -28,6 +29,8 @@ class TaskType(Struct, frozen=True, kw_only=True):
     keep_s: int
     max_delay_s: int | None
     """A launch may not be due later than that; None where the broker does not mind."""
+    max_queued: int | None
+    concurrency: Concurrency | None
     caller_options: frozenset[str]
     deprecated: bool
 
@@ -77,6 +80,7 @@ class CatalogEntry(Struct, frozen=True, kw_only=True):
     deprecated: bool
     examples: tuple[dict[str, Any], ...]
     caller_options: tuple[str, ...]
+    concurrency: Concurrency | None
     launch_url: str
     availability: str
     """`available` when a live worker registers the name, `unavailable` when live workers do not, else `unknown`."""
@@ -98,6 +102,7 @@ def show(task_type: TaskType, *, prefix: str, availability: str) -> CatalogEntry
         deprecated=task_type.deprecated,
         examples=task_type.examples,
         caller_options=tuple(sorted(task_type.caller_options)),
+        concurrency=task_type.concurrency,
         launch_url=f"{prefix}/tasks/launch/{task_type.task_type}",
         availability=availability,
     )

@@ -26,6 +26,7 @@ def check_task(document: Document, key: str, spec: TaskSpec) -> Iterator[Issue]:
         yield make_issue(document, at, f"the parameter `{name}`", "a name that Celery does not use itself", is_key=True)
     yield from _check_limits(document, key, spec)
     yield from _check_rules(document, key, spec)
+    yield from _check_concurrency(document, key, spec)
     for name in ("tags", "caller_options"):
         items = getattr(spec, name) or ()
         for index, item in enumerate(items):
@@ -62,14 +63,36 @@ def _choose_blamed(document: Document, path: Path, *names: str) -> str:
     return next((name for name in names if (*path, name) in document.values), names[0])
 
 
+def _check_concurrency(document: Document, key: str, spec: TaskSpec) -> Iterator[Issue]:
+    policy = spec.concurrency
+    if policy is None:
+        return
+    path = ("tasks", key, "concurrency")
+    for index, name in enumerate(policy.key):
+        at = (*path, "key", index)
+        if name not in spec.parameters:
+            yield make_issue(document, at, f"`{name}`", _list_parameters(spec), suggest(name, spec.parameters))
+        elif spec.parameters[name].secret:
+            yield make_issue(document, at, f"`{name}`", "a parameter that is not secret: the key is kept in the ledger")
+        elif name in policy.key[:index]:
+            yield make_issue(document, at, f"`{name}` again", "each once")
+    longest = (spec.expires_s or 0) + (spec.time_limit_s or 0)
+    lease_at = (*path, "lease_s")
+    if policy.lease_s < longest:
+        wanted = f"at least expires_s and time_limit_s together, {longest}: a task could outlive its place"
+        yield make_issue(document, lease_at, str(policy.lease_s), wanted)
+    if spec.keep_s is not None and policy.lease_s > spec.keep_s:
+        wanted = f"at most keep_s, {spec.keep_s}: a holder must be remembered"
+        yield make_issue(document, lease_at, str(policy.lease_s), wanted)
+
+
+def _list_parameters(spec: TaskSpec) -> str:
+    return f"one of {list_choices(spec.parameters)}" if spec.parameters else "no such key: no parameter is declared"
+
+
 def _check_rules(document: Document, key: str, spec: TaskSpec) -> Iterator[Issue]:
     for index, rule in enumerate(spec.rules):
         name = rule.parameter
         if name is not None and name not in spec.parameters:
             path = ("tasks", key, "rules", index, "parameter")
-            wanted = (
-                f"one of {list_choices(spec.parameters)}"
-                if spec.parameters
-                else "no such key: no parameter is declared"
-            )
-            yield make_issue(document, path, f"`{name}`", wanted, suggest(name, spec.parameters))
+            yield make_issue(document, path, f"`{name}`", _list_parameters(spec), suggest(name, spec.parameters))

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 CallerOption = Literal["countdown_s", "eta", "expires_s", "priority"]
+OnConflict = Literal["reject", "join_existing", "replace"]
 Schema = dict[str, Any] | bool
 """One JSON Schema 2020-12, as plain data."""
 
@@ -63,6 +64,7 @@ Tag = Annotated[
 ]
 Text = Annotated[str, Meta(min_length=1, max_length=4000)]
 Priority = Annotated[int, Meta(ge=0, le=255)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Seconds = Annotated[int, Meta(ge=1, le=31_536_000)]
 
 
@@ -89,6 +91,9 @@ class Execution(FileStruct, frozen=True, kw_only=True):
     ] = None
     keep_s: Annotated[
         Seconds | None, Meta(description="How long a launch is remembered; seven days when left out.")
+    ] = None
+    max_queued: Annotated[
+        Count | None, Meta(description="Launches are refused while so many messages wait in the queue.")
     ] = None
     caller_options: Annotated[
         tuple[CallerOption, ...] | None,
@@ -117,6 +122,31 @@ class Rule(FileStruct, frozen=True, kw_only=True):
     )
 
 
+class Concurrency(FileStruct, frozen=True, kw_only=True):
+    """How many tasks may be under way at once that agree in some parameters."""
+
+    key: Annotated[
+        tuple[ParameterName, ...],
+        Meta(description="The parameters that tell tasks apart; all tasks of the type share the limit when left out."),
+    ] = ()
+    limit: Annotated[int, Meta(ge=1, le=1000, description="How many may be under way, from launch to end.")] = 1
+    on_conflict: Annotated[
+        OnConflict,
+        Meta(
+            description="`reject` answers 409 and names the holder, `join_existing` answers with its receipt, `replace` "
+            "revokes the oldest one, stopping it if it runs."
+        ),
+    ] = "reject"
+    lease_s: Annotated[
+        Seconds,
+        Meta(description="A task that ended unseen frees its place after so long; more than any wait and run takes."),
+    ] = 3600
+
+    def __str__(self) -> str:
+        """Say the policy in a few words."""
+        return f"{self.limit} under way per {', '.join(self.key) or 'task type'}, then {self.on_conflict}"
+
+
 class TaskSpec(Execution, frozen=True, kw_only=True):
     """One entry of `tasks`: a task type as declared."""
 
@@ -129,6 +159,9 @@ class TaskSpec(Execution, frozen=True, kw_only=True):
         Meta(description="A JSON Schema 2020-12 per parameter, plus `required` (boolean) and `secret`."),
     ] = {}
     rules: Annotated[tuple[Rule, ...], Meta(description="Conditions across parameters.")] = ()
+    concurrency: Annotated[
+        Concurrency | None, Meta(description="A limit to the tasks under way at once; none when left out.")
+    ] = None
     examples: Annotated[tuple[dict[str, Any], ...], Meta(description="Params as a caller may send them.")] = ()
     deprecated: Annotated[bool, Meta(description="Still works, but callers should leave it.")] = False
 

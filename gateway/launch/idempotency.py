@@ -24,6 +24,7 @@ KEEP_S = 86_400
 """How long a key is remembered."""
 PENDING_S = 60
 """How long a key is held for a launch whose publish has not ended; only where that takes a second step."""
+KeyState = Literal["done", "pending", "uncertain"]
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _ENCODER = msgspec.json.Encoder(order="sorted")
 
@@ -34,7 +35,7 @@ class Remembrance(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fingerprint: str
     task_id: str
     receipt: Receipt | None = None
-    state: Literal["done", "pending", "uncertain"] = "done"
+    state: KeyState = "done"
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -43,7 +44,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     key_digest: str
     remembrance: Remembrance
 
-    def encode(self, state: Literal["done", "pending", "uncertain"] = "done") -> bytes:
+    def encode(self, state: KeyState = "done") -> bytes:
         """Write what is to be kept under the key."""
         return msgspec.json.encode(msgspec.structs.replace(self.remembrance, state=state))
 
@@ -69,6 +70,12 @@ def make_claim(
             fingerprint=_digest(_ENCODER.encode(asked), identity), task_id=launch.task_id, receipt=receipt
         ),
     )
+
+
+def join(claim: Claim, receipt: Receipt) -> Claim:
+    """Claim the same key for the receipt of a launch that was there before."""
+    remembrance = msgspec.structs.replace(claim.remembrance, task_id=receipt.task_id, receipt=receipt)
+    return Claim(key_digest=claim.key_digest, remembrance=remembrance)
 
 
 def replay(claim: Claim, known: bytes) -> Receipt:

@@ -7,6 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.launch.slot import Slot
 
 REPR_CHARACTERS = 1024
 """Longest `kwargsrepr`, as Celery bounds its own."""
@@ -42,6 +45,9 @@ class Launch(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     digest: str
     generation: int
     lineage: Lineage | None = None
+    slot: Slot | None = None
+    max_queued: int | None = None
+    """A queue that holds as many messages takes no more."""
 
     def __repr__(self) -> str:
         """Name the launch without its values."""
@@ -87,6 +93,10 @@ class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_of: str | None = None
     root_id: str | None = None
     attempt: int | None = None
+    is_joined: bool = False
+    """True when nothing was launched, as the same work was under way: this is its receipt."""
+    replaced: tuple[str, ...] = ()
+    """Tasks that were revoked to make room."""
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
@@ -119,7 +129,7 @@ def record(launch: Launch) -> LedgerEntry:
     )
 
 
-def write_receipt(launch: Launch, *, prefix: str) -> Receipt:
+def write_receipt(launch: Launch | LedgerEntry, *, prefix: str) -> Receipt:
     """Answer an accepted launch; `prefix` is the path before `/tasks`."""
     lineage = launch.lineage
     return Receipt(
@@ -134,6 +144,12 @@ def write_receipt(launch: Launch, *, prefix: str) -> Receipt:
         root_id=lineage.root_id if lineage else None,
         attempt=lineage.attempt if lineage else None,
     )
+
+
+def write_joined_receipt(entry: LedgerEntry, *, prefix: str) -> Receipt:
+    """Answer a launch that found the same work under way."""
+    receipt = write_receipt(entry, prefix=prefix)
+    return replace(receipt, message=f"joined the {entry.task_type} that is under way", is_joined=True)
 
 
 def show_dry_run(launch: Launch) -> DryRun:

@@ -11,6 +11,7 @@ from gateway.catalog.task_type import TaskType
 from gateway.errors import Fault, RefusedParamsError
 from gateway.launch.launch import Launch, LedgerEntry, Lineage
 from gateway.launch.options import NO_OPTIONS, InvalidOptionsError, LaunchOptions, read_options, start_at
+from gateway.launch.slot import choose_slot
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,7 @@ def prepare(wish: Wish, catalog: Catalog, *, now: datetime) -> Launch:
     """
     task_type = catalog.find(wish.task_type)
     params, options = _check(wish, task_type, now=now)
+    policy = task_type.concurrency
     expires_s = options.expires_s if options.expires_s is not None else task_type.expires_s
     return Launch(
         task_type=task_type.task_type,
@@ -57,6 +59,8 @@ def prepare(wish: Wish, catalog: Catalog, *, now: datetime) -> Launch:
         digest=catalog.digest,
         generation=catalog.generation,
         lineage=wish.lineage,
+        slot=None if policy is None else choose_slot(task_type.task_type, policy, params),
+        max_queued=task_type.max_queued,
     )
 
 

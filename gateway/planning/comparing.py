@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from gateway.config import Config, TaskSpec
+from gateway.config.model import Concurrency
 from gateway.planning.change import Audience, Change, Finding, Kind, Verdict
 from gateway.planning.parameters import compare_parameters
 
@@ -18,6 +19,7 @@ _LIMITS: tuple[tuple[str, Audience, str], ...] = (
     ("keep_s", "callers", "tasks that finished earlier could still be read"),
     ("time_limit_s", "workers", "tasks that ran longer were not killed"),
     ("soft_time_limit_s", "workers", "tasks that ran longer were not interrupted"),
+    ("max_queued", "callers", "launches into a deeper queue were taken"),
 )
 _AUDIENCES = ("callers", "workers", "nobody")
 
@@ -72,6 +74,7 @@ def _compare(key: str, before: TaskSpec, after: TaskSpec, *, old: Config, new: C
     yield from _compare_address(key, before, after)
     yield from _compare_limits(before, after)
     yield from _compare_options(before, after)
+    yield from _compare_concurrency(before.concurrency, after.concurrency)
     for finding in compare_parameters(before, after, before=old, after=new):
         yield msgspec.structs.replace(finding, steps=("parameters", *finding.steps))
     yield from _compare_rules(before, after)
@@ -115,6 +118,21 @@ def _compare_options(before: TaskSpec, after: TaskSpec) -> Iterator[Finding]:
     for option in new:
         if option not in old:
             yield _find("caller_options", "added", "callers", "safe", f"`{option}` may be set")
+
+
+def _compare_concurrency(old: Concurrency | None, new: Concurrency | None) -> Iterator[Finding]:
+    if old == new:
+        return
+    if new is None:
+        yield _find("concurrency", "removed", "callers", "safe", "any number may be under way")
+    elif old is None:
+        yield _find("concurrency", "added", "callers", "breaking", f"at most {new}: any number could be")
+    else:
+        is_wider = new.limit >= old.limit and set(new.key) >= set(old.key) and new.on_conflict == old.on_conflict
+        kind: Kind = "widened" if is_wider else "changed"
+        verdict: Verdict = "safe" if is_wider else "breaking"
+        detail = f"from at most {old} to {new}"
+        yield _find("concurrency", kind, "callers", verdict, detail)
 
 
 def _compare_rules(before: TaskSpec, after: TaskSpec) -> Iterator[Finding]:

@@ -1,33 +1,53 @@
-"""One catalog in, one Litestar app out; built aside, so that a reload can swap whole apps."""
+"""One catalog in, one ASGI app out; built aside, so that a reload can swap whole apps."""
 
 from http import HTTPStatus
+from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
 
+from gateway.web.answers import make_response
 from gateway.web.catalog import make_catalog_handlers
 from gateway.web.docs import make_docs_handlers
 from gateway.web.following import make_follow_handlers
 from gateway.web.health import make_health_handlers
-from gateway.web.launching import make_launch_handlers
-from gateway.web.problems import answer_error
+from gateway.web.launching import LaunchDoor
+from gateway.web.problems import answer_error, answer_status
 from gateway.web.site import Site
 
+_DETAILS = {
+    HTTPStatus.NOT_FOUND: "no such page",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than this gateway takes",
+}
 
-def build_app(site: Site) -> Litestar:
-    """Build the app that serves a site.
+
+def build_app(site: Site) -> LaunchDoor:
+    """Build the app that serves a site: the launch routes stand before the framework, all others in it.
 
     Raises: nothing of ours; every failure of a request ends as a problem document.
     """
-    return Litestar(
+    framework = Litestar(
         route_handlers=[
             *make_catalog_handlers(site),
-            *make_launch_handlers(site),
             *make_follow_handlers(site),
             *make_health_handlers(site),
             *make_docs_handlers(site),
         ],
-        exception_handlers={Exception: answer_error, HTTPStatus.INTERNAL_SERVER_ERROR: answer_error},
+        exception_handlers={Exception: _answer, HTTPStatus.INTERNAL_SERVER_ERROR: _answer},
         logging_config=None,
         openapi_config=None,
         request_max_body_size=site.max_body_bytes,
     )
+    return LaunchDoor(site, framework)
+
+
+def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    path = request.scope["path"]
+    if not isinstance(error, HTTPException) or error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return make_response(answer_error(error, path=path))
+    status = HTTPStatus(error.status_code)
+    detail = _DETAILS.get(status, status.phrase)
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = f"{request.method[:16]} is not allowed here"
+    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    return make_response(answer_status(status, detail=detail, path=path, headers=headers))

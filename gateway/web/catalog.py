@@ -10,8 +10,7 @@ from msgspec import Struct
 
 from gateway.catalog.task_type import CatalogEntry, TaskType, show
 from gateway.stats.stats import judge_availability, summarise
-from gateway.web.launching import NoQuery
-from gateway.web.reading import read_query
+from gateway.web.reading import NoQuery, read_query
 from gateway.web.site import Site, answer, encode_etag, find_in_path
 
 
@@ -26,7 +25,7 @@ def make_catalog_handlers(site: Site) -> list[HTTPRouteHandler]:
 
     @get(f"{site.prefix}/tasks")
     async def list_task_types(request: Request[Any, Any, Any]) -> Response[bytes]:
-        tag = read_query(request, CatalogQuery).tag
+        tag = read_query(request.scope, CatalogQuery).tag
         chosen = (each for each in site.catalog.task_types.values() if tag is None or tag in each.tags)
         body = msgspec.json.encode([_show(site, task_type) for task_type in chosen])
         etag = encode_etag(body)
@@ -36,12 +35,12 @@ def make_catalog_handlers(site: Site) -> list[HTTPRouteHandler]:
 
     @get(f"{site.prefix}/tasks/types/{{task_type:str}}")
     async def show_task_type(request: Request[Any, Any, Any], task_type: FromPath[str]) -> Response[bytes]:
-        read_query(request, NoQuery)
+        read_query(request.scope, NoQuery)
         return answer(_show(site, find_in_path(site, task_type)))
 
     @get(f"{site.prefix}/stats")
     async def show_stats(request: Request[Any, Any, Any]) -> Response[bytes]:
-        read_query(request, NoQuery)
+        read_query(request.scope, NoQuery)
         return answer(summarise(site.services.workers.view(), now=site.services.clock()))
 
     return [list_task_types, show_task_type, show_stats]

@@ -9,12 +9,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Struct
 
-from gateway import flows
 from gateway.errors import BackendError
-from gateway.launch.launch import write_receipt
+from gateway.flows.following import follow as follow_task
+from gateway.flows.following import revoke as revoke_task
+from gateway.flows.launching import retry as retry_task
 from gateway.launch.request import read_retry_body
-from gateway.web.launching import NoQuery
-from gateway.web.reading import read_json, read_query
+from gateway.web.reading import NoQuery, read_json, read_query
 from gateway.web.site import Site, answer
 
 T = TypeVar("T")
@@ -33,21 +33,20 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
 
     @get(path)
     async def follow(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
-        read_query(request, NoQuery)
-        return answer(await _in_time(flows.follow(task_id, site.services), site))
+        read_query(request.scope, NoQuery)
+        return answer(await _in_time(follow_task(task_id, site.services), site))
 
     @delete(path, status_code=200)
     async def revoke(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
-        query = read_query(request, RevokeQuery)
-        revoking = flows.revoke(task_id, site.services, terminate=query.terminate, signal=query.signal)
+        query = read_query(request.scope, RevokeQuery)
+        revoking = revoke_task(task_id, site.services, terminate=query.terminate, signal=query.signal)
         return answer(await _in_time(revoking, site))
 
     @post(f"{path}/retry", status_code=200)
     async def retry(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
-        read_query(request, NoQuery)
+        read_query(request.scope, NoQuery)
         body = read_retry_body(await read_json(request, empty={}))
-        launch = await flows.retry(task_id, body, site.catalog, site.services)
-        return answer(write_receipt(launch, prefix=site.prefix))
+        return answer(await retry_task(task_id, body, site.catalog, site.services, prefix=site.prefix))
 
     return [follow, revoke, retry]
 

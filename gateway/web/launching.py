@@ -1,39 +1,42 @@
-"""The routes that launch: one for every task type, one for any task type by name."""
+"""The routes that launch, below the framework: they are the hot ones, and routing and conversion there cost as much as all else.
 
+What comes in: ASGI. What goes out: answers for every path under `/tasks/launch`; all other paths are the framework's.
+"""
+
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
-from litestar import Request, Response, post
-from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
 from msgspec import Struct
 
-from gateway import flows
 from gateway.errors import GatewayError
+from gateway.flows.launching import Key, launch, launch_batch, rehearse
+from gateway.killpoints import reach
 from gateway.launch.batch import read_batch_body
 from gateway.launch.idempotency import read_key
-from gateway.launch.launch import Launch, Receipt, write_receipt
+from gateway.launch.launch import Receipt
 from gateway.launch.options import LaunchOptions
 from gateway.launch.prepare import Wish
 from gateway.launch.request import read_launch_body
-from gateway.web.problems import Problem, describe_error
-from gateway.web.reading import read_bytes, read_json, read_query, read_query_members
-from gateway.web.site import Site, answer, find_in_path
+from gateway.schema import parse_body
+from gateway.web.answers import Answer, Receive, Scope, Send, send_answer, write_json
+from gateway.web.problems import Problem, answer_error, answer_status, describe_error
+from gateway.web.reading import NoQuery, find_header, read_body, read_query, read_query_members
+from gateway.web.site import Site, find_in_path
 
 KEY_HEADER = "Idempotency-Key"
 ANYBODY = ""
 """The caller, where nothing tells callers apart."""
 OPTION_NAMES = frozenset(LaunchOptions.__struct_fields__)
+_KEY_HEADER = KEY_HEADER.lower().encode()
+
+Handler = Callable[[Scope, Receive], Awaitable[Answer]]
 
 
 class LaunchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query of the launch routes."""
 
     dry_run: bool = False
-
-
-class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The query of routes that take none."""
 
 
 class BatchItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -49,21 +52,42 @@ class BatchAnswer(Struct, frozen=True, kw_only=True):
     items: list[BatchItem]
 
 
-def make_launch_handlers(site: Site) -> list[HTTPRouteHandler]:
-    """Make the launch routes of a catalog."""
-    return [
-        _make_generic_handler(site),
-        _make_batch_handler(site),
-        _make_fallback_handler(site),
-        *(_make_typed_handler(site, name) for name in site.catalog.task_types),
-    ]
+class LaunchDoor:
+    """Answers the launch routes of a catalog; lets every other request through."""
 
+    def __init__(self, site: Site, behind: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self._site = site
+        self.behind = behind
+        self._path = f"{site.prefix}/tasks/launch"
+        self.routes: dict[str, Handler] = {
+            self._path: self._launch_any,
+            f"{self._path}/batch": self._launch_batch,
+            **{f"{self._path}/{task_type}": self._launch_one for task_type in site.catalog.task_types},
+        }
 
-def _make_generic_handler(site: Site) -> HTTPRouteHandler:
-    @post(f"{site.prefix}/tasks/launch", status_code=200)
-    async def launch(request: Request[Any, Any, Any]) -> Response[bytes]:
-        query = read_query(request, LaunchQuery)
-        body = read_launch_body(await read_json(request))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path: str = scope.get("path", "")
+        if not path.startswith(self._path) or not (handler := self._find(path.rstrip("/"))):
+            await self.behind(scope, receive, send)
+            return
+        reach("received")
+        try:
+            answer = await handler(scope, receive) if scope["method"] == "POST" else _refuse_method(scope)
+        except Exception as error:  # noqa: BLE001 - as at the framework's door: a bug becomes an opaque 500
+            answer = answer_error(error, path=path)
+        reach("before_answer")
+        await send_answer(answer, send)
+
+    def _find(self, path: str) -> Handler | None:
+        handler = self.routes.get(path)
+        if handler is None and path.startswith(f"{self._path}/") and "/" not in path[len(self._path) + 1 :]:
+            return self._launch_one  # which says that there is no such task type, and what is like it
+        return handler
+
+    async def _launch_any(self, scope: Scope, receive: Receive) -> Answer:
+        query = read_query(scope, LaunchQuery)
+        body = read_launch_body(parse_body(await self._read(scope, receive)))
         wish = Wish(
             task_type=body.task_type,
             params=body.params,
@@ -71,74 +95,58 @@ def _make_generic_handler(site: Site) -> HTTPRouteHandler:
             params_at="/params",
             options_at="/options",
         )
-        return await _launch(site, wish, request, is_dry_run=query.dry_run, status=200)
+        return await self._launch(wish, scope, is_dry_run=query.dry_run, status=HTTPStatus.OK)
 
-    return launch
-
-
-def _make_batch_handler(site: Site) -> HTTPRouteHandler:
-    path = f"{site.prefix}/tasks/launch/batch"
-
-    @post(path, status_code=200)
-    async def launch_batch(request: Request[Any, Any, Any]) -> Response[bytes]:
-        read_query(request, NoQuery)
-        batch = read_batch_body(await read_json(request))
-        outcomes = await flows.launch_batch(batch, site.catalog, site.services)
-        return answer(BatchAnswer(items=[_show_item(site, each, instance=path) for each in outcomes]))
-
-    return launch_batch
-
-
-def _show_item(site: Site, outcome: Launch | GatewayError, *, instance: str) -> BatchItem:
-    if isinstance(outcome, Launch):
-        return BatchItem(receipt=write_receipt(outcome, prefix=site.prefix))
-    return BatchItem(problem=describe_error(outcome, instance=instance))
-
-
-def _make_typed_handler(site: Site, task_type: str) -> HTTPRouteHandler:
-    @post(f"{site.prefix}/tasks/launch/{task_type}", status_code=202, name=f"launch {task_type}")
-    async def launch_type(request: Request[Any, Any, Any]) -> Response[bytes]:
-        return await _launch_by_path(site, task_type, request)
-
-    return launch_type
-
-
-def _make_fallback_handler(site: Site) -> HTTPRouteHandler:
-    @post(f"{site.prefix}/tasks/launch/{{task_type:str}}", status_code=202)
-    async def launch_unknown(request: Request[Any, Any, Any], task_type: FromPath[str]) -> Response[bytes]:
-        return await _launch_by_path(site, task_type, request)
-
-    return launch_unknown
-
-
-async def _launch_by_path(site: Site, task_type: str, request: Request[Any, Any, Any]) -> Response[bytes]:
-    find_in_path(site, task_type)
-    members = read_query_members(request)
-    options = {name: members[name] for name in members.keys() & OPTION_NAMES}
-    query = read_query(request, LaunchQuery, but=OPTION_NAMES)
-    wish = Wish(
-        task_type=task_type,
-        body=await read_bytes(request),
-        options=options,
-        are_options_text=True,
-        options_at="/query",
-    )
-    return await _launch(site, wish, request, is_dry_run=query.dry_run, status=202)
-
-
-async def _launch(
-    site: Site, wish: Wish, request: Request[Any, Any, Any], *, is_dry_run: bool, status: int
-) -> Response[bytes]:
-    if is_dry_run:
-        return answer(flows.rehearse(wish, site.catalog, site.services))
-    key = request.headers.get(KEY_HEADER)
-    headers: dict[str, str] = {}
-    if key is None:
-        receipt = write_receipt(await flows.launch(wish, site.catalog, site.services), prefix=site.prefix)
-    else:
-        receipt, is_replay = await flows.launch_once(
-            wish, site.catalog, site.services, key=read_key(key), caller=ANYBODY, prefix=site.prefix
+    async def _launch_one(self, scope: Scope, receive: Receive) -> Answer:
+        task_type = find_in_path(self._site, scope["path"].rstrip("/")[len(self._path) + 1 :]).task_type
+        options, is_dry_run = _read_options(scope)
+        wish = Wish(
+            task_type=task_type,
+            body=await self._read(scope, receive),
+            options=options,
+            are_options_text=True,
+            options_at="/query",
         )
-        headers |= {"Idempotency-Replayed": "true"} if is_replay else {}
-    headers |= {"Location": receipt.status_url} if status == HTTPStatus.ACCEPTED else {}
-    return answer(receipt, status=status, headers=headers)
+        return await self._launch(wish, scope, is_dry_run=is_dry_run, status=HTTPStatus.ACCEPTED)
+
+    async def _launch_batch(self, scope: Scope, receive: Receive) -> Answer:
+        read_query(scope, NoQuery)
+        site = self._site
+        batch = read_batch_body(parse_body(await self._read(scope, receive)))
+        outcomes = await launch_batch(batch, site.catalog, site.services, prefix=site.prefix)
+        return write_json(BatchAnswer(items=[_show_item(each, instance=scope["path"]) for each in outcomes]))
+
+    async def _launch(self, wish: Wish, scope: Scope, *, is_dry_run: bool, status: HTTPStatus) -> Answer:
+        site = self._site
+        if is_dry_run:
+            return write_json(rehearse(wish, site.catalog, site.services))
+        given = find_header(scope, _KEY_HEADER)
+        key = None if given is None else Key(key=read_key(given), caller=ANYBODY)
+        accepted = await launch(wish, site.catalog, site.services, prefix=site.prefix, key=key)
+        headers = {"Idempotency-Replayed": "true"} if accepted.is_replay else {}
+        if status is HTTPStatus.ACCEPTED:
+            headers["Location"] = accepted.receipt.status_url
+        return write_json(accepted.receipt, status=status, headers=headers)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+        return await read_body(scope, receive, max_bytes=self._site.max_body_bytes)
+
+
+def _read_options(scope: Scope) -> tuple[dict[str, Any], bool]:
+    """Read the query of a launch by path: the options, and whether it is a dry run."""
+    if not scope["query_string"]:
+        return {}, False
+    members = read_query_members(scope)
+    query = read_query(scope, LaunchQuery, but=OPTION_NAMES)
+    return {name: members[name] for name in members.keys() & OPTION_NAMES}, query.dry_run
+
+
+def _refuse_method(scope: Scope) -> Answer:
+    detail = f"{scope['method'][:16]} is not allowed here"
+    return answer_status(HTTPStatus.METHOD_NOT_ALLOWED, detail=detail, path=scope["path"], headers={"Allow": "POST"})
+
+
+def _show_item(outcome: Receipt | GatewayError, *, instance: str) -> BatchItem:
+    if isinstance(outcome, Receipt):
+        return BatchItem(receipt=outcome)
+    return BatchItem(problem=describe_error(outcome, instance=instance))

@@ -9,12 +9,11 @@ from typing import Any
 
 import msgspec
 import structlog
-from litestar import Request, Response
-from litestar.exceptions import HTTPException
 from msgspec import Struct
 
 from gateway import errors
 from gateway.errors import Fault
+from gateway.web.answers import Answer
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "1"
@@ -36,6 +35,8 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Task types with a name like the unknown one."""
     task_id: str | None = None
     """The task that may or may not run, after an uncertain publish."""
+    holders: tuple[str, ...] = ()
+    """The tasks under way that leave no place."""
     error_id: str | None = None
     """Names the log record of an internal error."""
 
@@ -44,6 +45,21 @@ class UnsupportedMediaTypeError(errors.LaunchError):
     """Raised when a body is not declared as JSON."""
 
     code = "unsupported_media_type"
+
+
+class TooLargeError(errors.LaunchError):
+    """Raised when a body is larger than the gateway takes."""
+
+    code = "request_entity_too_large"
+
+    def __init__(self) -> None:
+        super().__init__("the body is larger than this gateway takes")
+
+
+class DisconnectedError(errors.LaunchError):
+    """Raised when a client leaves before its body has arrived; nobody reads the answer."""
+
+    code = "disconnected"
 
 
 class UnknownPathError(errors.UnknownTaskTypeError):
@@ -55,9 +71,14 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     errors.RefusedParamsError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownPathError: HTTPStatus.NOT_FOUND,
     errors.UnknownTaskTypeError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    DisconnectedError: HTTPStatus.BAD_REQUEST,
     UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.LaunchInFlightError: HTTPStatus.CONFLICT,
+    errors.ConcurrencyLimitError: HTTPStatus.CONFLICT,
+    errors.WithheldError: HTTPStatus.CONFLICT,
+    errors.QueueFullError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.LaunchError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownTaskError: HTTPStatus.NOT_FOUND,
     errors.ForgottenTaskError: HTTPStatus.GONE,
@@ -69,16 +90,19 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
 """The nearest class along an error's class order decides."""
 
 
-def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def answer_error(error: Exception, *, path: str) -> Answer:
     """Answer any exception with a problem document."""
-    if isinstance(error, HTTPException):
-        return _answer_framework(request, error)
-    problem = describe_error(error, instance=request.scope["path"])
+    problem = describe_error(error, instance=path)
     if problem is None:
-        return _answer_bug(request, error)
+        return _answer_bug(error, path=path)
     if isinstance(error, errors.BackendError):
-        _log.warning("backend_unavailable", code=error.code, detail=str(error), path=request.scope["path"])
-    return _write(problem)
+        _log.warning("backend_unavailable", code=error.code, detail=str(error), path=path)
+    return write_problem(problem)
+
+
+def answer_status(status: HTTPStatus, *, detail: str, path: str, headers: dict[str, str] | None = None) -> Answer:
+    """Answer with a problem that is only about HTTP."""
+    return write_problem(_make(status, instance=path, code=status.name.lower(), detail=detail), headers)
 
 
 def describe_error(error: Exception, *, instance: str) -> Problem | None:
@@ -94,6 +118,7 @@ def describe_error(error: Exception, *, instance: str) -> Problem | None:
         errors=getattr(error, "faults", ()),
         near=getattr(error, "near", ()),
         task_id=getattr(error, "task_id", None),
+        holders=getattr(error, "holders", ()),
     )
 
 
@@ -109,33 +134,17 @@ def _make(status: HTTPStatus, *, instance: str, code: str, detail: str, **member
     )
 
 
-def _write(problem: Problem, headers: dict[str, str] | None = None) -> Response[bytes]:
+def write_problem(problem: Problem, headers: dict[str, str] | None = None) -> Answer:
+    """Write a problem as an answer."""
     headers = dict(headers or {})
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = RETRY_AFTER_S
-    return Response(msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
+    return Answer(problem.status, msgspec.json.encode(problem), MEDIA_TYPE, headers)
 
 
-def _answer_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    status = HTTPStatus(error.status_code)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _answer_bug(request, error)
-    details = {
-        HTTPStatus.NOT_FOUND: "no such page",
-        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method[:16]} is not allowed here",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than this gateway takes",
-    }
-    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
-    code = status.name.lower()
-    detail = details.get(status, status.phrase)
-    return _write(_make(status, instance=request.scope["path"], code=code, detail=detail), headers)
-
-
-def _answer_bug(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def _answer_bug(error: Exception, *, path: str) -> Answer:
     error_id = secrets.token_hex(8)
-    _log.error("internal_error", error_id=error_id, path=request.scope["path"], exc_info=error)
+    _log.error("internal_error", error_id=error_id, path=path, exc_info=error)
     detail = f"this is a fault of the gateway; its log knows it as {error_id}"
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return _write(
-        _make(status, instance=request.scope["path"], code="internal_error", detail=detail, error_id=error_id)
-    )
+    return write_problem(_make(status, instance=path, code="internal_error", detail=detail, error_id=error_id))

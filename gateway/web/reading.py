@@ -10,55 +10,94 @@ from msgspec import Struct
 from gateway.config.words import show_type
 from gateway.errors import Fault, MalformedBodyError, RefusedParamsError
 from gateway.schema import parse_body
-from gateway.web.problems import UnsupportedMediaTypeError
+from gateway.web.answers import JSON, Receive, Scope
+from gateway.web.problems import DisconnectedError, TooLargeError, UnsupportedMediaTypeError
 
 Q = TypeVar("Q", bound=Struct)
 MAX_QUERY_MEMBERS = 32
 _JSON_TYPES = frozenset({"application/json", "application/json;charset=utf-8"})
 
 
-async def read_bytes(request: Request[Any, Any, Any]) -> bytes:
-    """Read a body that says it is JSON, for somebody else to parse.
+class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of routes that take none."""
 
-    Raises: UnsupportedMediaTypeError.
+
+async def read_body(scope: Scope, receive: Receive, *, max_bytes: int) -> bytes:
+    """Read a whole body that says it is JSON, for somebody else to parse.
+
+    Raises: UnsupportedMediaTypeError; TooLargeError; DisconnectedError.
     """
-    raw = await request.body()
-    check_media_type(request)
-    return raw
+    check_media_type(scope)
+    declared = find_header(scope, b"content-length") or "0"
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise TooLargeError
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        return _bound(message.get("body", b""), max_bytes)
+    return await _read_rest(message, receive, max_bytes=max_bytes)
+
+
+async def _read_rest(message: Any, receive: Receive, *, max_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise DisconnectedError("the client left before its body had arrived")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > max_bytes:
+            raise TooLargeError
+        if not message.get("more_body"):
+            return b"".join(parts)
+        message = await receive()
+
+
+def _bound(body: bytes, max_bytes: int) -> bytes:
+    if len(body) > max_bytes:
+        raise TooLargeError
+    return body
+
+
+def find_header(scope: Scope, name: bytes) -> str | None:
+    """Return the first header of a name in small letters, or None."""
+    for each, value in scope["headers"]:
+        if each == name:
+            return str(value, "latin-1")
+    return None
 
 
 async def read_json(request: Request[Any, Any, Any], *, empty: Any = None) -> Any:
-    """Read a JSON body; `empty`, if given, stands for an absent one.
+    """Read the JSON body of a framework's request; `empty`, if given, stands for an absent one.
 
     Raises: UnsupportedMediaTypeError; MalformedBodyError; RefusedParamsError for Kombu's envelope.
     """
     raw = await request.body()
     if not raw and empty is not None:
         return empty
-    check_media_type(request)
+    check_media_type(request.scope)
     return parse_body(raw)
 
 
-def check_media_type(request: Request[Any, Any, Any]) -> None:
+def check_media_type(scope: Scope) -> None:
     """Take JSON only, and only when it says so: a browser cannot send that across sites unasked.
 
     Raises: UnsupportedMediaTypeError.
     """
-    declared = request.headers.get("content-type", "")
-    if declared.replace(" ", "").replace('"', "").lower() not in _JSON_TYPES:
+    declared = find_header(scope, b"content-type") or ""
+    if declared != JSON and declared.replace(" ", "").replace('"', "").lower() not in _JSON_TYPES:
         raise UnsupportedMediaTypeError("send the body with Content-Type: application/json")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if (find_header(scope, b"content-encoding") or "identity").lower() != "identity":
         raise UnsupportedMediaTypeError("send the body without Content-Encoding")
 
 
-def read_query(request: Request[Any, Any, Any], kind: type[Q], *, but: frozenset[str] = frozenset()) -> Q:
+def read_query(scope: Scope, kind: type[Q], *, but: frozenset[str] = frozenset()) -> Q:
     """Read a query string into a struct; the members named in `but` are read by somebody else.
 
     Raises: RefusedParamsError for every unknown, repeated or ill-typed member, with pointers under `/query`.
     """
-    if not request.scope["query_string"]:
+    if not scope["query_string"]:
         return kind()
-    given = {name: value for name, value in read_query_members(request).items() if name not in but}
+    given = {name: value for name, value in read_query_members(scope).items() if name not in but}
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     faults = [
         Fault(pointer=f"/query/{name}", code="additionalProperties", detail="no such member", expected=sorted(fields))
@@ -76,13 +115,13 @@ def read_query(request: Request[Any, Any, Any], kind: type[Q], *, but: frozenset
     return msgspec.convert(given, kind, strict=False)
 
 
-def read_query_members(request: Request[Any, Any, Any]) -> dict[str, str]:
+def read_query_members(scope: Scope) -> dict[str, str]:
     """Split a query string.
 
     Raises: MalformedBodyError when it is not UTF-8 or too long; RefusedParamsError when a member stands twice.
     """
     try:
-        text = request.scope["query_string"].decode("ascii")
+        text = scope["query_string"].decode("ascii")
         members = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_MEMBERS)
     except ValueError as error:
         raise MalformedBodyError("the query string is not UTF-8, or has too many members") from error

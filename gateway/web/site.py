@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from hashlib import blake2b
 
-import msgspec
 from litestar import Response
 from msgspec import Struct
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.task_type import TaskType
 from gateway.errors import UnknownTaskTypeError
-from gateway.flows import Services
+from gateway.flows.services import Services
 from gateway.ports import Probe
+from gateway.web.answers import make_response, write_json
 from gateway.web.problems import UnknownPathError
 
 
@@ -39,8 +39,7 @@ def find_in_path(site: Site, task_type: str) -> TaskType:
 
 def answer(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[bytes]:
     """Answer with a value as JSON."""
-    body = msgspec.json.encode(value)
-    return Response(body, status_code=status, media_type="application/json", headers=dict(headers or {}))
+    return make_response(write_json(value, status=status, headers=headers))
 
 
 def encode_etag(body: bytes) -> str:

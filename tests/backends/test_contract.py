@@ -3,19 +3,22 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from gateway.backends.memory import MemoryBackend, MemoryResults
-from gateway.backends.outbox import OutboxPublisher
+from gateway.backends.outbox.publisher import OutboxPublisher
+from gateway.backends.outbox.store import OutboxStore
 from gateway.backends.redis.connection import connect
 from gateway.backends.redis.ledger import RedisLedger
+from gateway.backends.redis.message import Lanes
 from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
+from gateway.backends.redis.sender import RedisSender
 from gateway.launch.idempotency import KEEP_S, Claim, make_claim
 from gateway.launch.launch import Launch, Lineage, record, write_receipt
+from gateway.launch.offer import PUBLISHED, Known, Offer, Outcome
 from gateway.ports import Ledger, Publisher, Results, Revocation
 from tests.backends.test_message import make_launch
 
@@ -28,6 +31,10 @@ class Backends:
     def __init__(self, publisher: Publisher, ledger: Ledger, results: Results, client: Redis | None) -> None:
         self.publisher, self.ledger, self.results, self.client = publisher, ledger, results, client
 
+    async def offer(self, *launches: Launch, all_or_nothing: bool = False) -> list[Outcome]:
+        """Publish launches."""
+        return await self.publisher.publish([Offer(launch=each) for each in launches], all_or_nothing=all_or_nothing)
+
 
 @pytest.fixture(params=["memory", "one redis", "two redis"])
 async def backends(request: pytest.FixtureRequest) -> AsyncIterator[Backends]:
@@ -39,10 +46,13 @@ async def backends(request: pytest.FixtureRequest) -> AsyncIterator[Backends]:
     url = f"{request.getfixturevalue('valkey_url')[:-1]}4"
     client = connect(url, deadline_s=2)
     await client.flushdb()
-    ledger_prefix = "gw:" if request.param == "one redis" else None
-    publisher: Any = RedisPublisher(client, ledger_prefix=ledger_prefix, key_prefix="", origin="t", deadline_s=2)
-    if ledger_prefix is None:
-        publisher = OutboxPublisher(client, publisher, prefix="gw:", deadline_s=2)
+    publisher: Publisher
+    if request.param == "one redis":
+        publisher = RedisPublisher(client, prefix="gw:", lanes=Lanes(), origin="t", deadline_s=2)
+    else:
+        sender = RedisSender(client, lanes=Lanes(), origin="t", deadline_s=2)
+        store = OutboxStore(client, prefix="gw:", deadline_s=2)
+        publisher = OutboxPublisher(store, sender, limit=100, find_depth=lambda _: None)
     ledger = RedisLedger(client, prefix="gw:", deadline_s=2)
     yield Backends(publisher, ledger, RedisResults(client, key_prefix="", deadline_s=2), client)
     await client.aclose()
@@ -57,7 +67,7 @@ async def test_what_is_published_is_remembered(backends: Backends) -> None:
         lineage=Lineage(retry_of="b", root_id="a", attempt=2),
     )
 
-    await backends.publisher.publish(launch)
+    await backends.offer(launch)
     remembered = await backends.ledger.find(launch.task_id)
 
     assert remembered is not None
@@ -69,13 +79,13 @@ async def test_what_is_published_is_remembered(backends: Backends) -> None:
 async def test_what_was_never_published_is_not_known(backends: Backends) -> None:
     """None, rather than a guess."""
     assert await backends.ledger.find("01890000-0000-7000-8000-00000000000f") is None
-    assert await backends.results.find("01890000-0000-7000-8000-00000000000f") is None
+    assert [None] == await backends.results.find(["01890000-0000-7000-8000-00000000000f"])
 
 
 async def test_the_first_revoke_stands_until_one_terminates(backends: Backends) -> None:
     """A second click does not move `requested_at`."""
     launch = make_launch()
-    await backends.publisher.publish(launch)
+    await backends.offer(launch)
     first = Revocation(requested_at=THEN)
     later = Revocation(requested_at=datetime(2026, 11, 25, tzinfo=UTC))
     harder = Revocation(requested_at=datetime(2026, 11, 26, tzinfo=UTC), terminate=True, signal="SIGTERM")
@@ -95,12 +105,12 @@ async def test_a_claimed_key_launches_once(backends: Backends) -> None:
     claims = [claim_for(launch) for launch in (first, second)]
 
     outcomes = [
-        await backends.publisher.publish(first, claims[0]),
-        await backends.publisher.publish(second, claims[1]),
-        await backends.publisher.publish(second),
+        *await backends.publisher.publish([Offer(launch=first, claim=claims[0])]),
+        *await backends.publisher.publish([Offer(launch=second, claim=claims[1])]),
+        *await backends.offer(second),
     ]
 
-    assert [None, claims[0].encode(), None] == outcomes
+    assert [PUBLISHED, Known(remembrance=claims[0].encode()), PUBLISHED] == outcomes
     assert await backends.ledger.find(first.task_id) is not None
     if backends.client is not None:
         assert 2 == await backends.client.llen("compared")
@@ -126,7 +136,7 @@ async def test_every_redis_key_expires_but_the_identity(backends: Backends) -> N
     if backends.client is None:
         return
     launch = make_launch()
-    await backends.publisher.publish(launch)
+    await backends.offer(launch)
     await backends.ledger.record_revocation(launch.task_id, Revocation(requested_at=THEN), keep_s=60)
     await backends.ledger.identity()
 
@@ -146,5 +156,5 @@ async def test_a_result_is_passed_on_untouched(backends: Backends) -> None:
     await backends.client.set("celery-task-meta-x", raw)
     await backends.client.hset("celery-task-meta-y", "not", "a string")
 
-    assert raw == await backends.results.find("x")
+    assert [raw] == await backends.results.find(["x"])
     assert await backends.results.find("y") is None

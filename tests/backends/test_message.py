@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.backends.kombu.app import make_app
-from gateway.backends.redis.message import PRIORITY_STEPS, build_message, choose_list
+from gateway.backends.redis.message import Lanes, build_message
 from gateway.launch.launch import Launch
 
 THEN = datetime(2026, 11, 24, 10, 0, 0, 123_000, UTC)
@@ -85,7 +85,7 @@ def test_our_message_equals_celerys(
         "a.b", kwargs=params, task_id=TASK_ID, queue="compared", priority=priority, eta=eta, expires=expires_at,
         time_limit=limits[0], soft_time_limit=limits[1],
     )  # fmt: skip
-    theirs = open_up(client.rpop(choose_list("compared", priority, key_prefix="")))
+    theirs = open_up(client.rpop(Lanes().choose("compared", priority)))
     ours = open_up(build_message(launch, origin="1@host", delivery_tag="t"))
 
     left_ms = [int(message["properties"].pop("expiration", 0)) for message in (theirs, ours)]
@@ -116,5 +116,5 @@ def test_a_secret_is_not_in_the_clear_outside_the_body() -> None:
 )
 def test_each_priority_step_has_its_own_list(priority: int | None, name: str) -> None:
     """As Kombu's Redis transport chooses it."""
-    assert name == choose_list("q", priority, key_prefix="p:")
-    assert (0, 3, 6, 9) == PRIORITY_STEPS
+    assert name == Lanes(key_prefix="p:").choose("q", priority)
+    assert name in Lanes(key_prefix="p:").list_all("q")

@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -14,8 +13,7 @@ from redis import Redis
 
 from gateway.demo.valkey import embedded_valkey, find_free_port
 from gateway.settings import describe
-from tests.harness import ROOT, clean_environment, finish, run_gateway, run_worker, wait_for
-from tests.rabbitmq import run_rabbitmq
+from tests.harness import ROOT, clean_environment, run_gateway, wait_for
 
 API = "/api/celery"
 BODY = {"task_type": "sii.sync_documents", "params": {"company_id": "test"}}
@@ -46,7 +44,7 @@ def test_every_setting_is_in_the_help() -> None:
         pytest.param(
             "version: 1\ntasks:\n  a:\n    qeue: x\n    keep_s: no\n",
             [
-                "{}:4:5: tasks.a.qeue: found an unknown key, wanted one of caller_options, deprecated, description, examples, expires_s, keep_s, name, parameters, … (did you mean `queue`?)",
+                "{}:4:5: tasks.a.qeue: found an unknown key, wanted one of caller_options, concurrency, deprecated, description, examples, expires_s, keep_s, max_queued, … (did you mean `queue`?)",
                 "{}:5:13: tasks.a.keep_s: found no, a word that YAML 1.1 reads as a boolean, wanted a JSON value, or a quoted string",
             ],
             id="two issues",
@@ -159,69 +157,6 @@ def test_a_folder_of_files_is_served_as_one(tmp_path: Path, valkey_url: str, log
         catalog = httpx.get(f"{url}{API}/tasks").json()
 
     assert [("a", "one"), ("b", "celery")] == [(entry["task_type"], entry["queue"]) for entry in catalog]
-
-
-@pytest.mark.timeout(120)
-def test_rabbitmq_is_served_with_the_ledger_in_redis(tmp_path: Path, valkey_url: str, logs: Path) -> None:
-    """Launch, follow, stats and revoke through a broker that is no Redis; 503 in time when it dies."""
-    redis_url = f"{valkey_url[:-1]}7"
-    with ExitStack() as node:
-        amqp_url = node.enter_context(run_rabbitmq(tmp_path))
-        urls = {"broker_url": amqp_url, "redis_url": redis_url, "workers_refresh_s": "1"}
-        with (
-            run_worker(logs / "amqp-worker.log", amqp_url, GATEWAY_REDIS_URL=redis_url, DEMO_TASK_SECONDS="0.2"),
-            run_gateway(logs / "amqp.log", **urls) as url,
-            httpx.Client(base_url=url, timeout=10) as http,
-        ):
-            launched = http.post(f"{API}/tasks/launch", json=BODY)
-            status = finish(http, launched.json()["task_id"])
-            stats = wait_for("a look at the worker", lambda: http.get(f"{API}/stats").json()["workers"])
-            delayed = http.post(f"{API}/tasks/launch", json=BODY | {"options": {"countdown_s": 1}}).json()["task_id"]
-            revoked = http.delete(f"{API}/tasks/{delayed}")
-            ended = finish(http, delayed)
-            node.close()
-            began = time.monotonic()
-            refused = http.post(f"{API}/tasks/launch", json=BODY)
-            waited_s = time.monotonic() - began
-
-    assert (200, "SUCCESS") == (launched.status_code, status["status"])
-    assert "sii.sync_documents" in next(iter(stats.values()))["registered"]
-    assert (200, "REVOKED") == (revoked.status_code, ended["status"])
-    assert 503 == refused.status_code
-    assert waited_s < 2.5
-
-
-@pytest.mark.timeout(120)
-def test_a_frozen_rabbitmq_is_uncertain_in_time_and_recovers(tmp_path: Path, valkey_url: str, logs: Path) -> None:
-    """What was under way may run and keeps its ledger row; the answer names it; service resumes by itself."""
-    urls = {"redis_url": f"{valkey_url[:-1]}8", "workers_refresh_s": "60"}
-    with run_rabbitmq(tmp_path) as amqp_url:
-        port = int(amqp_url.rpartition(":")[2].rstrip("/"))
-        node = next(
-            psutil.Process(each.pid)
-            for each in psutil.net_connections("tcp")
-            if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid
-        )
-        with (
-            run_gateway(logs / "frozen-amqp.log", broker_url=amqp_url, **urls) as url,
-            httpx.Client(base_url=url, timeout=10) as http,
-        ):
-            before = http.post(f"{API}/tasks/launch", json=BODY)
-            node.suspend()
-            began = time.monotonic()
-            frozen = http.post(f"{API}/tasks/launch", json=BODY)
-            waited_s = time.monotonic() - began
-            remembered = http.get(f"{API}/tasks/{frozen.json()['task_id']}")
-            node.resume()
-            after = wait_for(
-                "the broker",
-                lambda: answer if (answer := http.post(f"{API}/tasks/launch", json=BODY)).status_code == 200 else None,
-            )
-
-    assert (200, 200) == (before.status_code, after.status_code)
-    assert (503, "uncertain_publish") == (frozen.status_code, frozen.json()["code"])
-    assert waited_s < 2.5
-    assert (200, "PENDING") == (remembered.status_code, remembered.json()["status"])
 
 
 def test_an_unsafe_redis_is_told_and_in_strict_mode_refused(logs: Path) -> None:

@@ -60,6 +60,8 @@ t: A task
   time_limit_s       none
   soft_time_limit_s  none
   keep_s             604800
+  max_queued         none
+  concurrency        none
   caller_options     none
   tags               none
   deprecated         yes

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.backends.memory import MemoryBackend, MemoryResults
 from gateway.catalog.deployment import Deployment
-from gateway.flows import Services
+from gateway.flows.services import Services
 from gateway.loading import compile_sources
 from gateway.web.app import build_app
 from gateway.web.site import Site

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.backends.memory import MemoryBackend
 from gateway.errors import BrokerUnavailableError
+from gateway.launch.offer import Offer, Outcome
 
 URL = "/api/celery/tasks/launch/batch"
 GOOD = {"task_type": "shop.order", "params": {"item": "tea"}}
@@ -85,16 +86,16 @@ async def test_a_broker_that_fails_one_item_fails_that_item(http: httpx.AsyncCli
     """The others keep their receipts."""
     publish = backend.publish
 
-    async def fail_second(launch: Any) -> None:
-        if launch.params["item"] == "b":
-            raise BrokerUnavailableError("the broker is out of memory")
-        await publish(launch)
+    async def fail_second(offers: list[Offer], **_: bool) -> list[Outcome]:
+        outcomes = await publish(offers)
+        outcomes[1] = BrokerUnavailableError("the broker is out of memory", reason="full")
+        return outcomes
 
     backend.publish = fail_second  # type: ignore[method-assign]
     items = [{"task_type": "shop.order", "params": {"item": item}} for item in "abc"]
 
     outcomes = (await http.post(URL, json={"items": items})).json()["items"]
 
-    assert [None, ("broker_unavailable", 503), None] == [
+    assert [None, ("broker_full", 503), None] == [
         (each["problem"]["code"], each["problem"]["status"]) if "problem" in each else None for each in outcomes
     ]

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from gateway import errors
 from gateway.backends.memory import MemoryBackend
+from gateway.launch.offer import Offer, Outcome
 from gateway.web.problems import STATUSES
 
 API = "/api/celery"
@@ -119,8 +120,8 @@ async def test_a_bug_is_opaque(http: httpx.AsyncClient, backend: MemoryBackend) 
 async def test_a_backend_that_is_away_is_503_with_retry_after(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
     """An uncertain publish says so and carries its id."""
 
-    async def fail(launch: Any) -> None:
-        raise errors.UncertainPublishError(launch.task_id)
+    async def fail(offers: list[Offer], **_: bool) -> list[Outcome]:
+        return [errors.UncertainPublishError(each.launch.task_id) for each in offers]
 
     backend.publish = fail  # type: ignore[method-assign]
 

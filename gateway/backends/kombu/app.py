@@ -3,7 +3,9 @@
 from celery import Celery
 
 
-def make_app(broker_url: str, *, key_prefix: str, deadline_s: float, default_queue: str) -> Celery:
+def make_app(
+    broker_url: str, *, key_prefix: str, deadline_s: float, default_queue: str, sentinel_master: str = ""
+) -> Celery:
     """Make the app; nothing connects before its first use.
 
     An app with a result backend subscribes to it before it publishes and hangs with it, so this one has none.
@@ -12,6 +14,8 @@ def make_app(broker_url: str, *, key_prefix: str, deadline_s: float, default_que
     options: dict[str, object] = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
     if broker_url.startswith(("redis", "sentinel", "unix")):
         options |= {"socket_timeout": deadline_s, "socket_connect_timeout": deadline_s / 2}
+        if sentinel_master:
+            options["master_name"] = sentinel_master
         if key_prefix:
             options["global_keyprefix"] = key_prefix
     else:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from kombu.exceptions import ChannelError
+
 from gateway.errors import BackendError, BrokerUnavailableError
 
 T = TypeVar("T")
@@ -26,7 +28,7 @@ class BlockingCalls:
             was under way by then; a BackendError of the call's own as it is.
         """
         if self._under_way >= self._backlog:
-            raise BrokerUnavailableError("the broker is too slow for the calls that already wait")
+            raise BrokerUnavailableError("the broker is too slow for the calls that already wait", reason="busy")
         submitted = self._pool.submit(call)
         future = asyncio.wrap_future(submitted)
         self._under_way += 1
@@ -40,7 +42,7 @@ class BlockingCalls:
         except BackendError:
             raise
         except Exception as error:
-            raise BrokerUnavailableError(f"the broker {explain(error)}") from error
+            raise blame(error) from error
 
     def close(self) -> None:
         """Give up the calls that have not begun."""
@@ -52,13 +54,16 @@ class BlockingCalls:
             future.exception()  # retrieved: a call that outlived its deadline is no news
 
 
-def explain(error: Exception) -> str:
+def blame(error: Exception) -> BrokerUnavailableError:
     """Say in a few words what ails a broker, without its address or any payload."""
     cause = error.__cause__ or error
     if isinstance(cause, TimeoutError) or "timed out" in str(cause).lower():
-        return "does not answer in time"
+        return BrokerUnavailableError("the broker does not answer in time")
     if "ACCESS_REFUSED" in str(cause) or "auth" in type(cause).__name__.lower():
-        return "refuses the password"
+        return BrokerUnavailableError("the broker refuses the password", reason="login")
     if isinstance(cause, OSError) or "connect" in type(cause).__name__.lower():
-        return "cannot be reached"
-    return f"refuses the message ({type(cause).__name__})"
+        return BrokerUnavailableError("the broker cannot be reached")
+    if isinstance(cause, ChannelError):
+        return BrokerUnavailableError(f"the broker refuses the message ({type(cause).__name__})", reason="refused")
+    # Kombu and its transports raise whatever a connection that broke half-way makes them stumble over.
+    return BrokerUnavailableError(f"the broker cannot be used ({type(cause).__name__})")

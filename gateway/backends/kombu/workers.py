@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from celery import Celery
 
-from gateway.backends.kombu.blocking import BlockingCalls, explain
+from gateway.backends.kombu.blocking import BlockingCalls, blame
 from gateway.errors import BrokerUnavailableError
 from gateway.ports import WorkersView, WorkerView
 
@@ -65,7 +65,7 @@ class CeleryWorkers:
             except Exception as error:  # noqa: BLE001 - see below
                 # Kombu raises whatever its transport does; the watch outlives them all and says so once.
                 if not failing:
-                    _log.warning("workers_unseen", cause=explain(error))
+                    _log.warning("workers_unseen", cause=str(blame(error)))
                 failing = True
             self._stopped.wait(self._refresh_s if self._view.workers else min(IMPATIENT_S, self._refresh_s))
 

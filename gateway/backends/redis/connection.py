@@ -3,31 +3,72 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import redis.exceptions
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
-from gateway.errors import BackendError
+from gateway.errors import BackendError, Reason
+from gateway.settings import DEFAULT_MASTER
+
+MAX_CONNECTIONS: Final = 32
+"""Beyond that a command waits for a free one; the publisher needs one."""
+SENTINEL: Final = "sentinel://"
+SENTINEL_PORT: Final = 26379
+_CERTIFICATE_WORDS = {"CERT_REQUIRED": "required", "CERT_OPTIONAL": "optional", "CERT_NONE": "none"}
 
 
-def connect(url: str, *, deadline_s: float) -> Redis:
-    """Make a client for a URL; nothing is sent before its first command.
+def connect(url: str, *, deadline_s: float, sentinel_master: str = DEFAULT_MASTER) -> Redis:
+    """Make a client for a URL as Celery writes it; nothing is sent before its first command.
 
     Units: no single wait of the client is longer than `deadline_s`; nothing is sent twice.
     """
-    return Redis.from_url(
-        url.replace("redis+socket://", "unix://", 1),
-        socket_timeout=deadline_s,
-        socket_connect_timeout=deadline_s / 2,
-        retry=Retry(NoBackoff(), 0),
-        client_name="task-gateway",
-        protocol=2,
+    options: dict[str, Any] = {
+        "socket_timeout": deadline_s,
+        "socket_connect_timeout": deadline_s / 2,
+        "retry": Retry(NoBackoff(), 0),
+        "client_name": "task-gateway",
+        "protocol": 2,
         # With these notifications on, redis-py takes a readable idle connection for a sound one: also a closed one.
-        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
+    if url.startswith(SENTINEL):
+        return _connect_through_sentinels(url, sentinel_master, options)
+    pool = BlockingConnectionPool.from_url(
+        translate_url(url), max_connections=MAX_CONNECTIONS, timeout=deadline_s, **options
     )
+    return Redis.from_pool(pool)
+
+
+def translate_url(url: str) -> str:
+    """Turn what Celery writes differently from redis-py: sockets, their databases, and the words for certificates."""
+    parts = urlsplit(url)
+    scheme = "unix" if parts.scheme in {"redis+socket", "socket"} else parts.scheme
+    members = [
+        ("db" if name == "virtual_host" else name, _CERTIFICATE_WORDS.get(value, value))
+        for name, value in parse_qsl(parts.query)
+    ]
+    return urlunsplit(parts._replace(scheme=scheme, query=urlencode(members)))
+
+
+def _connect_through_sentinels(url: str, master: str, options: dict[str, Any]) -> Redis:
+    """Follow the master that the sentinels name; user, password and database of the URL are the master's."""
+    nodes = [urlsplit(each) for each in url.split(";") if each]
+    last = nodes[-1]
+    sentinel = Sentinel(  # type: ignore[no-untyped-call] # redis-py left it out
+        [(each.hostname or "127.0.0.1", each.port or SENTINEL_PORT) for each in nodes],
+        sentinel_kwargs={"socket_timeout": options["socket_timeout"] / 2, "protocol": 2},
+        username=last.username,
+        password=last.password,
+        db=int(last.path.strip("/") or 0),
+        **options,
+    )
+    return cast("Redis", sentinel.master_for(master))
 
 
 @contextmanager
@@ -36,7 +77,7 @@ def translated(to: type[BackendError], what: str) -> Iterator[None]:
     try:
         yield
     except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
-        raise to(f"{what} {explain(error)}") from error
+        raise blame(error, to=to, what=what) from error
 
 
 @asynccontextmanager
@@ -47,23 +88,32 @@ async def guarded(to: type[BackendError], what: str, *, deadline_s: float) -> As
             yield
 
 
-def explain(error: Exception) -> str:
+def blame(error: Exception, *, to: type[BackendError], what: str) -> BackendError:
     """Say in a few words what ails a Redis, without its address or any payload."""
-    if str(error).startswith("MISCONF"):
-        return "cannot save to its disk"
-    return next((_CAUSES[kind] for kind in type(error).__mro__ if kind in _CAUSES), "refuses the command")
+    signed = (found for sign, found in _SIGNS.items() if str(error).startswith(sign))
+    caused = (_CAUSES[kind] for kind in type(error).__mro__ if kind in _CAUSES)
+    reason, ailment = next(signed, None) or next(caused, ("refused", "refuses the command"))
+    return to(f"{what} {ailment}", reason=reason)
 
 
-_CAUSES: dict[type, str] = {
-    redis.exceptions.OutOfMemoryError: "is out of memory",
-    redis.exceptions.ReadOnlyError: "is a read-only replica",
-    redis.exceptions.AuthenticationError: "refuses the password, or wants one",
-    redis.exceptions.NoPermissionError: "forbids this command to its user",
-    redis.exceptions.BusyLoadingError: "is still loading its data",
-    redis.exceptions.MaxConnectionsError: "has no connection left",
-    redis.exceptions.TimeoutError: "does not answer in time",
-    redis.exceptions.ConnectionError: "cannot be reached",
-    TimeoutError: "does not answer in time",
-    OSError: "cannot be reached",
+_SIGNS: dict[str, tuple[Reason, str]] = {
+    "MISCONF": ("read_only", "cannot save to its disk"),
+    "OOM": ("full", "is out of memory"),
+    "READONLY": ("read_only", "is a read-only replica"),
+    "NOREPLICAS": ("read_only", "has too few replicas"),
+    "max number of clients": ("busy", "has no connection left"),
+}
+"""How the server's own words begin; a script passes them on behind a class that says nothing."""
+_CAUSES: dict[type, tuple[Reason, str]] = {
+    redis.exceptions.OutOfMemoryError: ("full", "is out of memory"),
+    redis.exceptions.ReadOnlyError: ("read_only", "is a read-only replica"),
+    redis.exceptions.AuthenticationError: ("login", "refuses the password, or wants one"),
+    redis.exceptions.NoPermissionError: ("login", "forbids this command to its user"),
+    redis.exceptions.BusyLoadingError: ("unavailable", "is still loading its data"),
+    redis.exceptions.MaxConnectionsError: ("busy", "has no connection left"),
+    redis.exceptions.TimeoutError: ("unavailable", "does not answer in time"),
+    redis.exceptions.ConnectionError: ("unavailable", "cannot be reached"),
+    TimeoutError: ("unavailable", "does not answer in time"),
+    OSError: ("unavailable", "cannot be reached"),
 }
 """The nearest class along an error's class order decides."""

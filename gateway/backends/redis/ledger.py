@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from gateway.backends.redis.connection import guarded
 from gateway.errors import LedgerUnavailableError
+from gateway.launch.idempotency import KEEP_S, Claim
 from gateway.launch.launch import LedgerEntry
 from gateway.ports import Remembered, Revocation
 
@@ -56,6 +57,13 @@ class RedisLedger:
         return Remembered(
             entry=_ENTRY.decode(entry), revocation=None if revocation is None else _REVOCATION.decode(revocation)
         )
+
+    async def keep(self, claim: Claim) -> bytes | None:
+        """Keep what was claimed under a key that is free; return what is kept under one that is not."""
+        key = f"{self._prefix}key:{claim.key_digest}"
+        async with guarded(LedgerUnavailableError, "the ledger", deadline_s=self._deadline_s):
+            known = await self._client.set(key, claim.encode(), nx=True, ex=KEEP_S, get=True)
+        return cast("bytes | None", known)
 
     async def record_revocation(self, task_id: str, revocation: Revocation, *, keep_s: int) -> None:
         """Remember that a revoke was asked for; a later one with `terminate` replaces one without."""

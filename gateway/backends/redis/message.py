@@ -14,8 +14,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from gateway.launch.launch import Launch, show_params
 
-PRIORITY_STEPS = (0, 3, 6, 9)
-SEPARATOR = "\x06\x16"
+MAX_PRIORITY = 9
+"""Kombu takes a higher one for this."""
 _EMBED = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 _ENCODER = msgspec.json.Encoder()
 
@@ -107,10 +107,26 @@ def build_headers(launch: Launch, *, origin: str) -> Headers:
     )
 
 
-def choose_list(queue: str, priority: int | None, *, key_prefix: str) -> str:
-    """Return the Redis list of a queue at a priority; Kombu keeps one list for each step."""
-    step = max(step for step in PRIORITY_STEPS if step <= (priority or 0))
-    return f"{key_prefix}{queue}{SEPARATOR}{step}" if step else f"{key_prefix}{queue}"
+class Lanes(Struct, frozen=True, kw_only=True):
+    """The Redis lists of a queue: Kombu keeps one for each step of priority."""
+
+    key_prefix: str = ""
+    """Celery's `global_keyprefix`."""
+    steps: tuple[int, ...] = (0, 3, 6, 9)
+    """Celery's `priority_steps`, ascending from 0."""
+    separator: str = "\x06\x16"
+
+    def choose(self, queue: str, priority: int | None) -> str:
+        """Return the list of a queue for a priority."""
+        wanted = min(priority or 0, MAX_PRIORITY)
+        return self._name(queue, max(step for step in self.steps if step <= wanted))
+
+    def list_all(self, queue: str) -> tuple[str, ...]:
+        """Return all lists of a queue."""
+        return tuple(self._name(queue, step) for step in self.steps)
+
+    def _name(self, queue: str, step: int) -> str:
+        return f"{self.key_prefix}{queue}{self.separator}{step}" if step else f"{self.key_prefix}{queue}"
 
 
 def _count_down(launch: Launch) -> str | UnsetType:

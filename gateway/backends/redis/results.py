@@ -1,5 +1,6 @@
 """Celery's Redis result backend, read without Celery."""
 
+from collections.abc import Sequence
 from typing import cast
 
 from redis.asyncio import Redis
@@ -18,11 +19,13 @@ class RedisResults:
         self._key_prefix = key_prefix
         self._deadline_s = deadline_s
 
-    async def find(self, task_id: str) -> bytes | None:
-        """Return the raw record of a task; anything but a string under its key reads as unreadable."""
+    async def find(self, task_ids: Sequence[str]) -> list[bytes | None]:
+        """Return the raw records of tasks; anything but a string under its key reads as none."""
+        if not task_ids:
+            return []
         async with guarded(ResultsUnavailableError, "the result backend", deadline_s=self._deadline_s):
-            values = await self._client.mget((f"{self._key_prefix}celery-task-meta-{task_id}",))
-        return cast("bytes | None", values[0])
+            values = await self._client.mget([f"{self._key_prefix}celery-task-meta-{each}" for each in task_ids])
+        return cast("list[bytes | None]", values)
 
     async def check(self) -> None:
         """Return when the result backend answers."""

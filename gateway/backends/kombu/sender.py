@@ -1,21 +1,22 @@
-"""Publishing through Kombu, with confirms: every broker that is not a Redis."""
+"""Sending through Kombu, with confirms: every broker that is not a Redis, and what Redis cannot be told natively."""
 
+import time
 from functools import partial
+from typing import Any
 
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError
 from kombu.messaging import Producer
 
 from gateway.backends.kombu.blocking import BlockingCalls
 from gateway.errors import BrokerUnavailableError, UncertainPublishError
-from gateway.launch.idempotency import Claim
 from gateway.launch.launch import Launch, show_params
 
 THREADS = 4
 BACKLOG = 256
 
 
-class KombuPublisher:
+class KombuSender:
     """Publishes with `send_task` from a bounded pool of threads."""
 
     def __init__(self, app: Celery, *, deadline_s: float) -> None:
@@ -24,12 +25,13 @@ class KombuPublisher:
         self._app = app
         self._calls = BlockingCalls(size=THREADS, backlog=BACKLOG, deadline_s=deadline_s, name="publish")
 
-    async def publish(self, launch: Launch, claim: Claim | None = None) -> None:  # noqa: ARG002 - keys are the outbox's
+    async def send(self, launch: Launch, *, not_after: float) -> None:
         """Publish, and wait for the broker's confirm.
 
         Raises: BrokerUnavailableError; UncertainPublishError when the deadline passed after the call had begun.
         """
-        await self._calls.run(partial(self._send, launch), when_late=UncertainPublishError(launch.task_id))
+        call = partial(self._send, launch, not_after=not_after)
+        await self._calls.run(call, when_late=UncertainPublishError(launch.task_id))
 
     async def check(self) -> None:
         """Return when the broker accepts a connection."""
@@ -41,22 +43,49 @@ class KombuPublisher:
         self._calls.close()
         self._app.close()
 
-    def _send(self, launch: Launch) -> None:
+    def _send(self, launch: Launch, *, not_after: float) -> None:
         """Publish in two steps: until the connection stands, an error is certain; after that, only a refusal is.
 
         Raises: UncertainPublishError when the connection broke before the confirm.
         """
         with self._app.producer_or_acquire() as producer:
             producer.connection.ensure_connection(max_retries=1, interval_start=0)
+            if time.monotonic() > not_after:
+                raise BrokerUnavailableError("the broker's turn came too late: somebody else may send this by now")
             try:
                 self._publish(launch, producer)
-            except producer.connection.channel_errors:
+            except ChannelError:
                 raise
-            except (*producer.connection.connection_errors, OperationalError, OSError) as error:
+            except Exception as error:
+                # Whatever it is, a connection that breaks while a message is under way leaves it uncertain.
                 producer.connection.collapse()
                 raise UncertainPublishError(launch.task_id) from error
 
     def _publish(self, launch: Launch, producer: Producer) -> None:
+        """Publish into a queue as it is; declare it only where there is none.
+
+        Declaring first, as Celery does, is refused for a queue of other arguments, a quorum queue among them; without
+        it, RabbitMQ confirms what it drops, unless it must give it back.
+        """
+        if producer.connection.transport.driver_type != "amqp":
+            self._send_task(launch, producer)
+            return
+        returned: list[object] = []
+
+        def note(*reason: object) -> None:
+            returned.append(reason)
+
+        handlers = producer.channel.events["basic_return"]
+        handlers.add(note)
+        try:
+            self._send_task(launch, producer, declare=(), mandatory=True)
+        finally:
+            handlers.discard(note)
+        if returned:
+            self._app.amqp.queues[launch.queue](producer.channel).declare()
+            self._send_task(launch, producer, declare=(), mandatory=True)
+
+    def _send_task(self, launch: Launch, producer: Producer, **options: Any) -> None:
         self._app.send_task(
             launch.name,
             kwargs=launch.params,
@@ -71,6 +100,7 @@ class KombuPublisher:
             kwargsrepr=show_params(launch),
             retry=False,
             producer=producer,
+            **options,
         )
 
     def _connect(self) -> None:

@@ -1,0 +1,21 @@
+"""What can hand a recorded launch to its broker."""
+
+from typing import Protocol
+
+from gateway.launch.launch import Launch
+
+
+class Sender(Protocol):
+    """Hands messages to one broker."""
+
+    name: str
+    warnings: tuple[str, ...]
+
+    async def send(self, launch: Launch, *, not_after: float) -> None:
+        """Send a launch's message, unless it is later than `not_after` on the monotonic clock.
+
+        Raises: BrokerUnavailableError when nothing was sent; UncertainPublishError when that is not known.
+        """
+
+    async def check(self) -> None:
+        """Return when the broker answers; raise a BackendError when it does not."""

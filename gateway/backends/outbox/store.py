@@ -1,0 +1,109 @@
+"""The outbox in the ledger's Redis.
+
+Keys, behind the configured prefix: `outbox` the ids of parked launches by the moment (milliseconds of Redis's clock) from
+which the sweeper may take them; `outbox:<id>` the launch, which expires with its row; `sweeper` the lease of the one that
+sweeps; `sweeper:fence` the number of leases given, kept for good as it must never go back.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from importlib.resources import files
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from redis.asyncio import Redis
+
+from gateway.backends.redis.commit import GroupCommit
+from gateway.backends.redis.connection import guarded
+from gateway.backends.redis.ledger import entry_key
+from gateway.backends.redis.orders import Parking, order_record
+from gateway.errors import LedgerUnavailableError
+from gateway.launch.idempotency import KEEP_S, KeyState
+from gateway.launch.launch import Launch
+from gateway.launch.offer import Offer, Outcome
+
+HOLD_S: Final = 10.0
+"""For so long after it was taken in hand a parked launch is left to whoever took it."""
+LEASE_S: Final = 10.0
+SWEEP: Final = files(__package__).joinpath("sweep.lua").read_text(encoding="utf-8")
+_LAUNCH = msgspec.json.Decoder(Launch)
+
+
+class Taken(Struct, frozen=True):
+    """What a sweep got hold of."""
+
+    fence: int | None
+    """The token of the lease; None while another process holds it."""
+    launches: tuple[Launch, ...] = ()
+
+
+class OutboxStore:
+    """Rows, parked messages and the sweeper's lease."""
+
+    def __init__(self, client: Redis, *, prefix: str, deadline_s: float) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._deadline_s = deadline_s
+        self._commit = GroupCommit(
+            client, prefix=prefix, deadline_s=deadline_s, failure=LedgerUnavailableError, what="the ledger"
+        )
+
+    async def record(
+        self, offers: Sequence[Offer], *, park: Callable[[Launch], Parking | None], all_or_nothing: bool
+    ) -> list[Outcome]:
+        """Record offers, and park those that may wait; the key of one that may not is pending until it is settled."""
+        orders = []
+        for offer in offers:
+            parking = park(offer.launch)
+            state: KeyState = "done" if parking else "pending"
+            orders.append(order_record(offer, prefix=self._prefix, parking=parking, state=state))
+        return await self._commit.run(orders, is_whole=all_or_nothing)
+
+    async def clear(self, task_id: str) -> None:
+        """Take a launch out of the outbox: the broker has it."""
+        async with self._guarded(), self._client.pipeline() as pipeline:
+            pipeline.zrem(f"{self._prefix}outbox", task_id)
+            pipeline.delete(self._parked_key(task_id))
+            await pipeline.execute()
+
+    async def release(self, task_id: str) -> None:
+        """Let the sweeper take a launch at once: the broker surely does not have it."""
+        async with self._guarded():
+            await self._client.zadd(f"{self._prefix}outbox", {task_id: 0}, xx=True)
+
+    async def settle(self, offer: Offer, state: KeyState) -> None:
+        """Write down what became of a launch that could not be parked."""
+        if offer.claim is not None:
+            async with self._guarded():
+                await self._client.set(self._claim_key(offer.claim.key_digest), offer.claim.encode(state), ex=KEEP_S)
+
+    async def forget(self, offer: Offer) -> None:
+        """Take back all that was written of a launch that the broker refused."""
+        launch = offer.launch
+        async with self._guarded(), self._client.pipeline() as pipeline:
+            pipeline.zrem(f"{self._prefix}outbox", launch.task_id)
+            pipeline.delete(entry_key(self._prefix, launch.task_id), self._parked_key(launch.task_id))
+            if offer.claim is not None:
+                pipeline.delete(self._claim_key(offer.claim.key_digest))
+            if launch.slot is not None:
+                pipeline.zrem(f"{self._prefix}slot:{launch.slot.name}", launch.task_id)
+            await pipeline.execute()
+
+    async def take(self, fence: int | None, *, count: int) -> Taken:
+        """Take the launches that are due, if this process holds the lease or nobody does."""
+        async with self._guarded():
+            arguments = (self._prefix, fence or 0, int(LEASE_S * 1000), int(HOLD_S * 1000), count)
+            answer = await self._client.eval(SWEEP, 0, *arguments)
+        if not answer:
+            return Taken(None)
+        return Taken(answer[0], tuple(_LAUNCH.decode(each) for each in answer[1:]))
+
+    def _claim_key(self, digest: str) -> str:
+        return f"{self._prefix}key:{digest}"
+
+    def _parked_key(self, task_id: str) -> str:
+        return f"{self._prefix}outbox:{task_id}"
+
+    def _guarded(self) -> AbstractAsyncContextManager[None]:
+        return guarded(LedgerUnavailableError, "the ledger", deadline_s=self._deadline_s)

@@ -1,0 +1,151 @@
+-- Launches, each with the conditions under which it may happen: decided first, then done, all in one step.
+--
+-- ARGV: the ledger's prefix; the parcels as JSON, [[is_whole, [order, ...]], ...] with
+--   order = [task_id, keep_s, list or null, guards or null]; then two strings for each order, its row and its message.
+-- KEYS: none. The keys are many, and of one server: Celery's Redis transport does not run on a Cluster.
+-- Answers with what is exceptional only: [[parcel, order, word, ...], ...], counted from 0.
+--
+-- Nothing is written before the first order has been decided, and after a write nothing fails: Redis refuses a script
+-- that is out of memory, read-only or cannot save at its first write.
+
+local prefix, parcels = ARGV[1], cjson.decode(ARGV[2])
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local answers, kinds = {}, {}
+local row_key, outbox, parked_key, revoke_key =
+    prefix .. 'task:', prefix .. 'outbox', prefix .. 'outbox:', prefix .. 'revoke:'
+
+local function is_given(value)
+    return value ~= nil and value ~= cjson.null
+end
+
+local function is_list(key)
+    if not kinds[key] then kinds[key] = redis.call('TYPE', key).ok end
+    return kinds[key] == 'none' or kinds[key] == 'list'
+end
+
+-- The live holders of a slot, the oldest first: those in Redis, then those of this parcel.
+local function find_holders(slot, planned)
+    local holders, is_finished = {}, {}
+    for _, id in ipairs(slot.finished) do is_finished[id] = true end
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', slot.key, now_ms, '+inf')) do
+        if not is_finished[id] then holders[#holders + 1] = id end
+    end
+    for _, id in ipairs(planned[slot.key] or {}) do holders[#holders + 1] = id end
+    return holders
+end
+
+local function decide_slot(slot, planned)
+    local holders = find_holders(slot, planned)
+    slot.replaced = {}
+    if #holders < slot.limit then return nil end
+    if slot.mode ~= 'replace' then return {'held', unpack(holders)} end
+    for index = 1, #holders - slot.limit + 1 do slot.replaced[index] = holders[index] end
+end
+
+local function decide_queue(guards, planned)
+    local depth = planned[guards.lists[1]] or 0
+    for _, list in ipairs(guards.lists) do depth = depth + redis.call('LLEN', list) end
+    if depth >= guards.max_queued then return {'deep', depth} end
+end
+
+-- Tell why an order may not happen, or nil; `planned` holds what the orders of its parcel before it will take.
+local function decide(order, planned)
+    local list, guards = order[3], order[4]
+    if is_given(list) and not is_list(list) then return {'refused', 'WRONGTYPE'} end
+    if not is_given(guards) then return nil end
+    if is_given(guards.claim) then
+        local known = redis.call('GET', guards.claim.key)
+        if known then return {'known', known} end
+    end
+    if is_given(guards.outbox_limit) then
+        if redis.call('ZCARD', outbox) + (planned[outbox] or 0) >= guards.outbox_limit then return {'backlog'} end
+    end
+    local refusal = nil
+    if is_given(guards.max_queued) then refusal = decide_queue(guards, planned) end
+    if not refusal and is_given(guards.slot) then refusal = decide_slot(guards.slot, planned) end
+    return refusal
+end
+
+local function plan(order, planned)
+    local list, guards = order[3], order[4]
+    local pool = is_given(list) and list or outbox
+    planned[pool] = (planned[pool] or 0) + 1
+    if not is_given(guards) then return end
+    if is_given(guards.max_queued) and guards.lists[1] ~= pool then
+        planned[guards.lists[1]] = (planned[guards.lists[1]] or 0) + 1
+    end
+    if is_given(guards.slot) then
+        planned[guards.slot.key] = planned[guards.slot.key] or {}
+        table.insert(planned[guards.slot.key], order[1])
+    end
+end
+
+local function take_slot(id, slot)
+    redis.call('ZREMRANGEBYSCORE', slot.key, '-inf', '(' .. now_ms)
+    for _, gone in ipairs(slot.finished) do redis.call('ZREM', slot.key, gone) end
+    for _, gone in ipairs(slot.replaced) do
+        redis.call('ZREM', slot.key, gone)
+        redis.call('ZREM', outbox, gone)
+        redis.call('DEL', parked_key .. gone)
+        redis.call('SET', revoke_key .. gone, slot.revocation, 'EX', slot.keep_s)
+    end
+    redis.call('ZADD', slot.key, now_ms + slot.lease_ms, id)
+    redis.call('PEXPIREAT', slot.key, redis.call('ZRANGE', slot.key, -1, -1, 'WITHSCORES')[2])
+    return slot.replaced
+end
+
+-- Do an order; return the tasks that it replaced.
+local function perform(order, row, message)
+    local id, keep_s, list, guards = order[1], order[2], order[3], order[4]
+    if is_given(list) then redis.call('LPUSH', list, message) end
+    redis.call('SET', row_key .. id, row, 'EX', keep_s)
+    if not is_given(guards) then return {} end
+    if is_given(guards.hold_ms) then
+        redis.call('ZADD', outbox, now_ms + guards.hold_ms, id)
+        redis.call('SET', parked_key .. id, message, 'EX', keep_s)
+    end
+    if is_given(guards.claim) then
+        redis.call('SET', guards.claim.key, guards.claim.value, 'EX', guards.claim.keep_s)
+    end
+    if is_given(guards.slot) then return take_slot(id, guards.slot) end
+    return {}
+end
+
+local argument = 3
+
+-- Decide one order and keep what stands against it.
+local function judge(order, planned)
+    local is_sound, refusal = pcall(decide, order, planned)
+    if not is_sound then return {'refused', tostring(refusal)} end
+    return refusal
+end
+
+local function answer(parcel, order, words)
+    answers[#answers + 1] = {parcel - 1, order - 1, unpack(words)}
+end
+
+local function run(parcel, index, order)
+    local replaced = perform(order, ARGV[argument + 2 * (index - 1)], ARGV[argument + 2 * (index - 1) + 1])
+    if #replaced > 0 then answer(parcel, index, {'replaced', unpack(replaced)}) end
+end
+
+for number, parcel in ipairs(parcels) do
+    local is_whole, orders, refusals, planned = parcel[1], parcel[2], 0, {}
+    for index, order in ipairs(orders) do
+        local refusal = judge(order, planned)
+        if refusal then
+            refusals = refusals + 1
+            answer(number, index, refusal)
+        elseif is_whole then
+            plan(order, planned)
+        else
+            run(number, index, order)
+        end
+    end
+    if is_whole and refusals == 0 then
+        for index, order in ipairs(orders) do run(number, index, order) end
+    end
+    argument = argument + 2 * #orders
+end
+return answers

@@ -1,0 +1,115 @@
+"""What `launch.lua` is told of each launch, and how its answers are read. Pure.
+
+What comes in: an offer. What goes out: an order, and from the script's answer an outcome.
+"""
+
+from importlib.resources import files
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from gateway.backends.redis.message import Lanes, build_message
+from gateway.errors import BrokerUnavailableError, GatewayError, OutboxFullError
+from gateway.launch.idempotency import KEEP_S, KeyState
+from gateway.launch.launch import Launch, record
+from gateway.launch.offer import Held, Known, Offer, Outcome, Published, QueueFull
+from gateway.ports import Revocation
+
+SCRIPT: Final = files(__package__).joinpath("launch.lua").read_text(encoding="utf-8")
+REPLACE_SIGNAL: Final = "SIGTERM"
+_ENCODER = msgspec.json.Encoder()
+
+Header = tuple[str, int, str | None, dict[str, Any] | None]
+
+
+class Order(Struct, frozen=True):
+    """One launch as the script takes it."""
+
+    header: Header
+    row: bytes
+    message: bytes
+
+
+class Parking(Struct, frozen=True, kw_only=True):
+    """How a launch is kept in the outbox until its broker has confirmed it."""
+
+    hold_ms: int
+    """For so long it is in the hands of the gateway that wrote it; then the sweeper takes it."""
+    limit: int
+    """With so many in the outbox, no more are taken."""
+
+
+def order_push(offer: Offer, *, prefix: str, lanes: Lanes, origin: str) -> Order:
+    """Order a launch whose message goes into its queue in the same step."""
+    launch = offer.launch
+    guards = _write_guards(offer, prefix=prefix, lanes=lanes)
+    return Order(
+        (launch.task_id, launch.keep_s, lanes.choose(launch.queue, launch.priority), guards),
+        _ENCODER.encode(record(launch)),
+        # Kombu only asks of a delivery tag that it be unique; the task id is.
+        build_message(launch, origin=origin, delivery_tag=launch.task_id),
+    )
+
+
+def order_record(offer: Offer, *, prefix: str, parking: Parking | None, state: KeyState = "done") -> Order:
+    """Order a launch whose message leaves afterwards; without `parking` it is only recorded."""
+    launch = offer.launch
+    guards = _write_guards(offer, prefix=prefix, lanes=None, state=state) or {}
+    if parking is not None:
+        guards |= {"hold_ms": parking.hold_ms, "outbox_limit": parking.limit}
+    message = b"" if parking is None else _ENCODER.encode(launch)
+    return Order((launch.task_id, launch.keep_s, None, guards or None), _ENCODER.encode(record(launch)), message)
+
+
+def read_answer(words: list[Any]) -> Outcome:
+    """Read what the script said of one order."""
+    word, rest = words[0], words[1:]
+    if word == b"replaced":
+        return Published(replaced=tuple(each.decode() for each in rest))
+    if word == b"known":
+        return Known(remembrance=rest[0])
+    if word == b"held":
+        return Held(holders=tuple(each.decode() for each in rest))
+    if word == b"deep":
+        return QueueFull(depth=rest[0])
+    if word == b"backlog":
+        return OutboxFullError()
+    return BrokerUnavailableError("the broker refuses the message: a key of Redis is of another type")
+
+
+def encode_parcels(parcels: list[tuple[bool, list[Header]]]) -> bytes:
+    """Encode the headers of parcels."""
+    return _ENCODER.encode(parcels)
+
+
+def _write_guards(offer: Offer, *, prefix: str, lanes: Lanes | None, state: KeyState = "done") -> dict[str, Any] | None:
+    launch = offer.launch
+    if offer.claim is None and launch.slot is None and launch.max_queued is None:
+        return None
+    guards: dict[str, Any] = {}
+    if offer.claim is not None:
+        value = offer.claim.encode(state).decode()
+        guards["claim"] = {"key": f"{prefix}key:{offer.claim.key_digest}", "value": value, "keep_s": KEEP_S}
+    if launch.max_queued is not None and lanes is not None:
+        guards |= {"max_queued": launch.max_queued, "lists": lanes.list_all(launch.queue)}
+    if launch.slot is not None:
+        guards["slot"] = _write_slot(offer, launch, prefix=prefix)
+    return guards
+
+
+def _write_slot(offer: Offer, launch: Launch, *, prefix: str) -> dict[str, Any]:
+    slot = launch.slot
+    if slot is None:
+        raise GatewayError("the launch needs no slot")
+    delay_s = (launch.eta - launch.launched_at).total_seconds() if launch.eta else 0.0
+    revocation = Revocation(requested_at=launch.launched_at, terminate=True, signal=REPLACE_SIGNAL)
+    return {
+        "key": f"{prefix}slot:{slot.name}",
+        "limit": slot.limit,
+        "mode": slot.on_conflict,
+        "lease_ms": int(1000 * (slot.lease_s + max(0.0, delay_s))),
+        "finished": offer.finished,
+        "revocation": _ENCODER.encode(revocation).decode(),
+        "keep_s": launch.keep_s,
+    }

@@ -1,0 +1,44 @@
+"""Sending to a Redis broker whose ledger is elsewhere."""
+
+import time
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from gateway.backends.redis.connection import blame, guarded
+from gateway.backends.redis.message import Lanes, build_message
+from gateway.errors import BrokerUnavailableError, UncertainPublishError
+from gateway.launch.launch import Launch
+
+
+class RedisSender:
+    """Pushes messages into the lists of their queues."""
+
+    def __init__(self, client: Redis, *, lanes: Lanes, origin: str, deadline_s: float) -> None:
+        self.name = "broker"
+        self.warnings: tuple[str, ...] = ()
+        self._client = client
+        self._lanes = lanes
+        self._origin = origin
+        self._deadline_s = deadline_s
+
+    async def send(self, launch: Launch, *, not_after: float) -> None:
+        """Push the message of a launch.
+
+        Raises: BrokerUnavailableError; UncertainPublishError when the connection broke before the answer.
+        """
+        message = build_message(launch, origin=self._origin, delivery_tag=launch.task_id)
+        await self.check()  # what fails before the push is certain
+        if time.monotonic() > not_after:
+            raise BrokerUnavailableError("the broker's turn came too late: somebody else may send this by now")
+        try:
+            await self._client.lpush(self._lanes.choose(launch.queue, launch.priority), message)
+        except ResponseError as error:
+            raise blame(error, to=BrokerUnavailableError, what="the broker") from error
+        except (RedisError, OSError, TimeoutError) as error:
+            raise UncertainPublishError(launch.task_id) from error
+
+    async def check(self) -> None:
+        """Return when the broker answers."""
+        async with guarded(BrokerUnavailableError, "the broker", deadline_s=self._deadline_s):
+            await self._client.ping()

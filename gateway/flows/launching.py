@@ -1,0 +1,224 @@
+"""Launching: one task or a batch, from a wish to a receipt.
+
+What comes in: wishes. What goes out: receipts, and whether they are new. A slot that is taken by a task that has ended is
+free: its holders are asked for when somebody wants it, and never before.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.catalog.catalog import Catalog
+from gateway.errors import (
+    BackendError,
+    ConcurrencyLimitError,
+    GatewayError,
+    LaunchError,
+    LaunchInFlightError,
+    QueueFullError,
+    RefusedParamsError,
+    TaskUnfinishedError,
+    WithheldError,
+)
+from gateway.flows.services import Services
+from gateway.launch.batch import BatchBody, gather_faults, read_item
+from gateway.launch.idempotency import join, make_claim, replay
+from gateway.launch.launch import DryRun, Launch, Receipt, show_dry_run, write_joined_receipt, write_receipt
+from gateway.launch.offer import Held, Known, Offer, Outcome, Published, QueueFull, Withheld
+from gateway.launch.prepare import Wish, prepare, repeat
+from gateway.launch.request import RetryBody
+from gateway.launch.task_id import ENTROPY_BYTES, mint
+from gateway.status.record import read_record
+from gateway.status.status import FINAL
+
+ROUNDS = 4
+"""How often a slot is asked for again, when its holders turn out to have ended."""
+
+
+class Key(Struct, frozen=True, kw_only=True):
+    """A caller's Idempotency-Key."""
+
+    key: str
+    caller: str
+
+
+class Accepted(Struct, frozen=True):
+    """A receipt, and whether it was given before."""
+
+    receipt: Receipt
+    is_replay: bool = False
+
+
+async def launch(wish: Wish, catalog: Catalog, services: Services, *, prefix: str, key: Key | None = None) -> Accepted:
+    """Launch a task: validate, mint its id, record and publish; under a key, at most once.
+
+    Raises: LaunchError when the wish is refused; BackendError when the ledger or the broker does not answer.
+    """
+    prepared = prepare(wish, catalog, now=services.clock())
+    offer = await _make_offer(prepared, services, prefix=prefix, key=key, wish=wish)
+    outcomes = await _settle([offer], services)
+    return await _accept(offer, outcomes[0], services, prefix=prefix)
+
+
+async def launch_batch(
+    batch: BatchBody, catalog: Catalog, services: Services, *, prefix: str
+) -> list[Receipt | GatewayError]:
+    """Launch the items of a batch; for each, in their order, a receipt or why there is none.
+
+    Raises: RefusedParamsError with every fault of every item, if one depends on all and any is not sound.
+    """
+    now = services.clock()
+    prepared = [_prepare_item(item, catalog, now) for item in batch.items]
+    sound = [each for each in prepared if isinstance(each, Launch)]
+    if batch.all_or_nothing and len(sound) < len(prepared):
+        raise RefusedParamsError(tuple(gather_faults(prepared)))
+    identity = await services.ledger.identity()
+    offers = [Offer(launch=_name(each, identity)) for each in sound]
+    outcomes = await _settle(offers, services, all_or_nothing=batch.all_or_nothing)
+    accepting = (_accept_item(*each, services, prefix=prefix) for each in zip(offers, outcomes, strict=True))
+    answers = iter([await each for each in accepting])
+    return [next(answers) if isinstance(each, Launch) else each for each in prepared]
+
+
+def rehearse(wish: Wish, catalog: Catalog, services: Services) -> DryRun:
+    """Do all of a launch but the launch.
+
+    Raises: LaunchError when the wish is refused.
+    """
+    return show_dry_run(prepare(wish, catalog, now=services.clock()))
+
+
+async def retry(task_id: str, body: RetryBody, catalog: Catalog, services: Services, *, prefix: str) -> Receipt:
+    """Launch a finished task again under a new id, with its params checked against today's schema.
+
+    Raises: UnknownTaskError, ForgottenTaskError; TaskUnfinishedError; LaunchError; BackendError.
+    """
+    remembered = await services.remember(task_id)
+    record = await services.read(task_id)
+    if record is None or record.status not in FINAL:
+        raise TaskUnfinishedError(record.status if record else "PENDING")
+    return (await launch(repeat(remembered.entry, body.params), catalog, services, prefix=prefix)).receipt
+
+
+def _prepare_item(item: object, catalog: Catalog, now: datetime) -> Launch | LaunchError:
+    try:
+        return prepare(read_item(item), catalog, now=now)
+    except LaunchError as error:
+        return error
+
+
+async def _make_offer(prepared: Launch, services: Services, *, prefix: str, key: Key | None, wish: Wish) -> Offer:
+    identity = await services.ledger.identity()
+    named = _name(prepared, identity)
+    if key is None:
+        return Offer(launch=named)
+    receipt = write_receipt(named, prefix=prefix)
+    claim = make_claim(named, receipt, key=key.key, caller=key.caller, options=wish.options, identity=identity)
+    return Offer(launch=named, claim=claim)
+
+
+def _name(prepared: Launch, identity: bytes) -> Launch:
+    """Give a launch its id, the last thing that is decided of it."""
+    now_ms = int(prepared.launched_at.timestamp() * 1000)
+    return replace(prepared, task_id=mint(now_ms=now_ms, entropy=os.urandom(ENTROPY_BYTES), identity=identity))
+
+
+async def _settle(offers: Sequence[Offer], services: Services, *, all_or_nothing: bool = False) -> list[Outcome]:
+    """Publish offers; those whose slots are held by tasks that have ended are offered again."""
+    outcomes = await services.publisher.publish(offers, all_or_nothing=all_or_nothing)
+    for _ in range(ROUNDS):
+        holders = {holder for outcome in outcomes if isinstance(outcome, Held) for holder in outcome.holders}
+        if not holders:
+            break
+        finished = await _find_finished(holders, services)
+        again = _choose_again(outcomes, finished, all_or_nothing=all_or_nothing)
+        if not again:
+            break
+        renewed = [replace(offers[index], finished=tuple(finished)) for index in again]
+        answers = await services.publisher.publish(renewed, all_or_nothing=all_or_nothing)
+        for index, answer in zip(again, answers, strict=True):
+            outcomes[index] = answer
+    return outcomes
+
+
+def _choose_again(outcomes: list[Outcome], finished: set[str], *, all_or_nothing: bool) -> list[int]:
+    """Choose the offers worth another try; of those that depend on each other all or none."""
+    is_free = [isinstance(outcome, Held) and not finished.isdisjoint(outcome.holders) for outcome in outcomes]
+    if not all_or_nothing:
+        return [index for index, free in enumerate(is_free) if free]
+    may_all = all(free or isinstance(outcome, Withheld) for free, outcome in zip(is_free, outcomes, strict=True))
+    return list(range(len(outcomes))) if may_all else []
+
+
+async def _find_finished(holders: Iterable[str], services: Services) -> set[str]:
+    """Find the tasks that have ended; while the result backend is away, none is known to have."""
+    ids = sorted(holders)
+    try:
+        records = await services.results.find(ids)
+    except BackendError:
+        return set()
+    return {
+        each for each, raw in zip(ids, records, strict=True) if raw is not None and read_record(raw).status in FINAL
+    }
+
+
+async def _accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: str) -> Accepted:
+    """Answer an outcome.
+
+    Raises: LaunchError or BackendError for one that is no launch.
+    """
+    match outcome:
+        case Published(replaced=replaced, is_parked=is_parked):
+            receipt = write_receipt(offer.launch, prefix=prefix)
+            if is_parked:
+                receipt = replace(
+                    receipt, message=f"{receipt.message}: its broker is away, and gets it when it is back"
+                )
+            return Accepted(await _replace(receipt, replaced, services) if replaced else receipt)
+        case Known(remembrance=remembrance):
+            if offer.claim is None:
+                raise LaunchInFlightError
+            return Accepted(replay(offer.claim, remembrance), is_replay=True)
+        case Held(holders=holders):
+            return await _join(offer, holders, services, prefix=prefix)
+        case QueueFull(depth=depth):
+            raise QueueFullError(depth)
+        case Withheld():
+            raise WithheldError
+        case _:
+            raise outcome
+
+
+async def _accept_item(offer: Offer, outcome: Outcome, services: Services, *, prefix: str) -> Receipt | GatewayError:
+    try:
+        return (await _accept(offer, outcome, services, prefix=prefix)).receipt
+    except GatewayError as error:
+        return error
+
+
+async def _join(offer: Offer, holders: tuple[str, ...], services: Services, *, prefix: str) -> Accepted:
+    """Answer with the receipt of the oldest holder, where the policy says so.
+
+    Raises: ConcurrencyLimitError where it does not, or where the holder is no longer remembered.
+    """
+    slot = offer.launch.slot
+    remembered = await services.ledger.find(holders[0])
+    if slot is None or slot.on_conflict != "join_existing" or remembered is None:
+        raise ConcurrencyLimitError(holders)
+    receipt = write_joined_receipt(remembered.entry, prefix=prefix)
+    if offer.claim is None:
+        return Accepted(receipt)
+    known = await services.ledger.keep(join(offer.claim, receipt))
+    return Accepted(receipt) if known is None else Accepted(replay(offer.claim, known), is_replay=True)
+
+
+async def _replace(receipt: Receipt, replaced: tuple[str, ...], services: Services) -> Receipt:
+    """Tell the workers to leave the tasks that lost their slot; the ledger holds their revokes already."""
+    for task_id in replaced:
+        with suppress(BackendError):  # the launch is a fact, and the revoke stays on record
+            await services.workers.revoke(task_id, terminate=True, signal="SIGTERM")
+    return replace(receipt, replaced=replaced)

@@ -1,0 +1,45 @@
+"""What the flows work with."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from gateway.errors import ForgottenTaskError, UnknownTaskError
+from gateway.launch.task_id import is_minted_here, is_task_id
+from gateway.ports import Ledger, Publisher, Remembered, Results, Workers
+from gateway.status.record import ResultRecord, read_record
+
+
+def read_clock() -> datetime:
+    """Return the present moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class Services(Struct, frozen=True, kw_only=True):
+    """The ports of a process; the same for every catalog."""
+
+    publisher: Publisher
+    ledger: Ledger
+    results: Results
+    workers: Workers
+    clock: Callable[[], datetime] = read_clock
+
+    async def remember(self, task_id: str) -> Remembered:
+        """Return what the ledger knows of a task.
+
+        Raises: UnknownTaskError; ForgottenTaskError when it was launched here, but its row has expired.
+        """
+        if not is_task_id(task_id):
+            raise UnknownTaskError
+        remembered = await self.ledger.find(task_id)
+        if remembered is not None:
+            return remembered
+        if is_minted_here(task_id, identity=await self.ledger.identity()):
+            raise ForgottenTaskError
+        raise UnknownTaskError
+
+    async def read(self, task_id: str) -> ResultRecord | None:
+        """Return what the result backend holds of a task, or None."""
+        [raw] = await self.results.find([task_id])
+        return None if raw is None else read_record(raw)

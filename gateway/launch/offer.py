@@ -1,0 +1,55 @@
+"""What is handed to a publisher, and what becomes of it.
+
+What comes in: a launch and the conditions under which it may happen. What goes out: one outcome, of few kinds; a failure
+of the broker or the ledger is one of them, as it concerns one launch of many.
+"""
+
+from msgspec import Struct
+
+from gateway.errors import BackendError
+from gateway.launch.idempotency import Claim
+from gateway.launch.launch import Launch
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """A launch that happens if its claimed key is free, its slot is and its queue is not too deep."""
+
+    launch: Launch
+    claim: Claim | None = None
+    finished: tuple[str, ...] = ()
+    """Holders of the slot that were seen to have ended; they are removed in the same step."""
+
+
+class Published(Struct, frozen=True, kw_only=True):
+    """It happened: the launch is in the ledger, and in the broker or on its way there."""
+
+    replaced: tuple[str, ...] = ()
+    """Tasks that lost the slot to this one; their revokes are in the ledger already."""
+    is_parked: bool = False
+    """True while the broker is away: the message leaves the ledger's outbox when it is back."""
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """It did not: the claimed key belongs to an earlier request."""
+
+    remembrance: bytes
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """It did not: these tasks hold all slots."""
+
+    holders: tuple[str, ...]
+
+
+class QueueFull(Struct, frozen=True, kw_only=True):
+    """It did not: so many messages wait in its queue already."""
+
+    depth: int
+
+
+class Withheld(Struct, frozen=True, kw_only=True):
+    """It did not, though nothing speaks against it: another one of its all-or-nothing batch was refused."""
+
+
+Outcome = Published | Known | Held | QueueFull | Withheld | BackendError
+PUBLISHED = Published()

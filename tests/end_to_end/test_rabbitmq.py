@@ -1,0 +1,236 @@
+"""RabbitMQ with the ledger in Redis: a launch is a fact once it is recorded, and leaves when the broker is there."""
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from kombu import Connection, Queue
+
+from gateway.demo.valkey import embedded_valkey
+from tests.harness import finish, run_gateway, run_worker, wait_for
+from tests.rabbitmq import run_rabbitmq
+
+API = "/api/celery"
+BODY = {"task_type": "sii.sync_documents", "params": {"company_id": "test"}}
+SECRET = {"task_type": "login", "params": {"password": "hunter2"}}
+TASKS = """
+version: 1
+tasks:
+  sii.sync_documents: {queue: sii, parameters: {company_id: {type: string}}}
+  login: {parameters: {password: {type: string, secret: true}}}
+"""
+QUEUE = "sii"
+
+pytestmark = pytest.mark.timeout(150)
+
+
+def launch(http: httpx.Client, body: dict[str, Any] = BODY) -> dict[str, Any]:
+    """Launch a task, which has to be accepted."""
+    answer = http.post(f"{API}/tasks/launch", json=body)
+    assert answer.status_code == 200, answer.text
+    receipt: dict[str, Any] = answer.json()
+    return receipt
+
+
+def find_listener(url: str) -> psutil.Process:
+    """Find the process that listens on the port of a URL."""
+    port = int(url.rpartition(":")[2].rstrip("/"))
+    return next(
+        psutil.Process(each.pid)
+        for each in psutil.net_connections("tcp")
+        if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid
+    )
+
+
+@contextmanager
+def suspended(process: psutil.Process) -> Iterator[None]:
+    """Freeze a process for the length of the block."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture
+def ledger() -> Iterator[str]:
+    """A Redis of the test's own."""
+    with embedded_valkey() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A node for the tests that leave it alive."""
+    with run_rabbitmq(tmp_path_factory.mktemp("rabbitmq")) as url:
+        yield url
+
+
+@pytest.fixture
+def node(shared_node: str) -> str:
+    """The node, without the queue."""
+    with Connection(shared_node) as connection:
+        connection.channel().queue_delete(QUEUE)
+    return shared_node
+
+
+def read_queue(url: str) -> list[str]:
+    """Take all messages out of the queue; return their task ids."""
+    ids = []
+    with Connection(url) as connection, connection.channel() as channel:
+        while (message := channel.basic_get(QUEUE, no_ack=True)) is not None:
+            ids.append(message.headers["id"])
+    return ids
+
+
+def test_a_launch_runs_through_rabbitmq(tmp_path: Path, ledger: str, node: str) -> None:
+    """Launch, follow, stats and revoke through a broker that is no Redis."""
+    with (
+        run_worker(tmp_path / "worker.log", node, GATEWAY_REDIS_URL=ledger, DEMO_TASK_SECONDS="0.2"),
+        run_gateway(tmp_path / "g.log", broker_url=node, redis_url=ledger, workers_refresh_s="1") as url,
+        httpx.Client(base_url=url, timeout=10) as http,
+    ):
+        status = finish(http, launch(http)["task_id"])
+        stats = wait_for("a look at the worker", lambda: http.get(f"{API}/stats").json()["workers"])
+        delayed = launch(http, BODY | {"options": {"countdown_s": 1}})["task_id"]
+        revoked = http.delete(f"{API}/tasks/{delayed}")
+        ended = finish(http, delayed)
+
+    assert "SUCCESS" == status["status"]
+    assert "sii.sync_documents" in next(iter(stats.values()))["registered"]
+    assert (200, "REVOKED") == (revoked.status_code, ended["status"])
+
+
+def test_a_dead_broker_costs_no_launch(tmp_path: Path, ledger: str) -> None:
+    """Launches are accepted while it is away, up to the limit, and each leaves once when it is back."""
+    config = tmp_path / "tasks.yaml"
+    config.write_text(TASKS)
+    with ExitStack() as node:
+        amqp_url = node.enter_context(run_rabbitmq(tmp_path))
+        port = int(amqp_url.rpartition(":")[2].rstrip("/"))
+        with (
+            run_gateway(
+                tmp_path / "g.log", config=config, broker_url=amqp_url, redis_url=ledger, outbox_limit="20"
+            ) as url,
+            httpx.Client(base_url=url, timeout=10) as http,
+        ):
+            accepted = [launch(http)["task_id"] for _ in range(3)]
+            node.close()
+            waits = []
+            for _ in range(20):
+                began = time.monotonic()
+                accepted.append(launch(http)["task_id"])
+                waits.append(time.monotonic() - began)
+            full = http.post(f"{API}/tasks/launch", json=BODY)
+            secret = http.post(f"{API}/tasks/launch", json=SECRET)
+            catalog = http.get(f"{API}/tasks")
+            ready = http.get("/health/ready")
+            with run_rabbitmq(tmp_path, port=port):
+                back = time.monotonic()
+                ids: list[str] = []
+                wait_for("the outbox", lambda: ids.extend(read_queue(amqp_url)) or len(ids) >= len(accepted))
+                drained_s = time.monotonic() - back
+                after = launch(http)["task_id"]
+                wait_for("the next one", lambda: after in read_queue(amqp_url))
+
+    assert sorted(accepted) == sorted(ids)
+    assert max(waits) < 2.5
+    assert (503, "outbox_full", "1") == (full.status_code, full.json()["code"], full.headers["retry-after"])
+    assert (503, "broker_unavailable") == (secret.status_code, secret.json()["code"])
+    assert (200, 503) == (catalog.status_code, ready.status_code)
+    assert drained_s < 10
+
+
+def test_a_frozen_broker_is_waited_for_no_longer_than_the_deadline(tmp_path: Path, ledger: str, node: str) -> None:
+    """1,000 launches at once: each answered in time and kept; it thaws, and every one of them is in the queue."""
+    with (
+        run_gateway(tmp_path / "g.log", broker_url=node, redis_url=ledger) as url,
+        httpx.Client(base_url=url, timeout=10) as http,
+    ):
+        launch(http)
+        with suspended(find_listener(node)):
+            answers = asyncio.run(flood(url, 1000))
+        ids: list[str] = []
+        accepted = {json.loads(answer.partition(b"\r\n\r\n")[2])["task_id"] for answer, _ in answers}
+        wait_for("the outbox", lambda: ids.extend(read_queue(node)) or accepted <= set(ids), limit_s=40)
+
+    assert {b"HTTP/1.1 200"} == {answer[:12] for answer, _ in answers}
+    assert 1000 == len(accepted)
+    assert max(waited_s for _, waited_s in answers) < 2.5
+
+
+async def flood(url: str, count: int) -> list[tuple[bytes, float]]:
+    """Launch many tasks at once, each over a connection of its own; return the answers and how long each took."""
+    port = int(url.rpartition(":")[2])
+    body = json.dumps(BODY).encode()
+    head = f"POST {API}/tasks/launch HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+    request = f"{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+    async def post() -> tuple[bytes, float]:
+        began = time.monotonic()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+        return answer, time.monotonic() - began
+
+    return await asyncio.gather(*(post() for _ in range(count)))
+
+
+def test_a_quorum_queue_is_used_as_it_is(tmp_path: Path, ledger: str, node: str) -> None:
+    """Celery's own declaration would be refused for it."""
+    with Connection(node) as connection:
+        Queue(QUEUE, durable=True, queue_arguments={"x-queue-type": "quorum"})(connection.channel()).declare()
+    with (
+        run_gateway(tmp_path / "g.log", broker_url=node, redis_url=ledger) as url,
+        httpx.Client(base_url=url, timeout=10) as http,
+    ):
+        accepted = [launch(http)["task_id"] for _ in range(5)]
+        ids: list[str] = []
+        wait_for("the messages", lambda: ids.extend(read_queue(node)) or len(ids) >= len(accepted))
+
+    assert sorted(accepted) == sorted(ids)
+
+
+def test_a_deleted_queue_is_made_again(tmp_path: Path, ledger: str, node: str) -> None:
+    """What the broker would confirm and drop is given back, and sent again once there is a queue."""
+    with (
+        run_gateway(tmp_path / "g.log", broker_url=node, redis_url=ledger) as url,
+        httpx.Client(base_url=url, timeout=10) as http,
+    ):
+        launch(http)
+        with Connection(node) as connection:
+            connection.channel().queue_delete(QUEUE)
+        second = launch(http)["task_id"]
+        ids = wait_for("the message", lambda: read_queue(node))
+
+    assert [second] == ids
+
+
+STEPS = ("before_confirm", "confirmed", "cleared", "before_answer")
+
+
+def test_a_gateway_that_dies_on_the_way_loses_nothing(tmp_path: Path, ledger: str, node: str) -> None:
+    """Killed at each step of a launch: what is in the ledger is sent by the next gateway, under the same id."""
+    urls = {"broker_url": node, "redis_url": ledger}
+    for step in STEPS:
+        with run_gateway(tmp_path / "g.log", **urls, kill_at=step) as url, pytest.raises(httpx.TransportError):
+            httpx.post(f"{url}{API}/tasks/launch", json=BODY, headers={"Idempotency-Key": step}, timeout=10)
+    with run_gateway(tmp_path / "g.log", **urls) as url, httpx.Client(base_url=url, timeout=10) as http:
+        replays = [http.post(f"{API}/tasks/launch", json=BODY, headers={"Idempotency-Key": step}) for step in STEPS]
+        ids: list[str] = []
+        expected = {replay.json()["task_id"] for replay in replays}
+        wait_for("the outbox", lambda: ids.extend(read_queue(node)) or expected <= set(ids), limit_s=30)
+
+    assert ["true"] * 4 == [replay.headers["idempotency-replayed"] for replay in replays]
+    assert 4 == len(expected)
+    assert expected == set(ids)
+    assert len(ids) <= 5  # only the one that was confirmed but not yet cleared may be there twice
