@@ -1,6 +1,7 @@
 """The running gateway: connections, the served app, and the order in which they open and close."""
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -35,6 +36,8 @@ from gateway.settings import Settings, is_redis, load, mask_url, read_steps
 from gateway.web.app import build_app
 from gateway.web.site import Site
 
+GARBAGE_THRESHOLD = 20_000
+"""Objects that may gather before a search for cycles; a request leaves a few dozen, and hardly ever a cycle."""
 DEADLINE_SHARE = 0.9
 """Of the deadline promised to callers, what the waits inside may use."""
 _log = structlog.get_logger("gateway.runtime")
@@ -69,6 +72,7 @@ class Runtime:
             self._closing.push_async_callback(client.aclose)
         tasks = [asyncio.create_task(self._look_beneath())]
         tasks += (asyncio.create_task(sweeper.run()) for sweeper in self._sweepers)
+        _settle_memory()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in tasks:
@@ -174,6 +178,13 @@ class Runtime:
                 url, deadline_s=self._deadline_s, sentinel_master=self._settings.sentinel_master
             )
         return self._clients[url]
+
+
+def _settle_memory() -> None:
+    """Keep the collector of cycles off what lives as long as the process, and from running every few requests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
 
 
 def make_runtime() -> Runtime:

@@ -4,7 +4,6 @@ What comes in: wishes. What goes out: receipts, and whether they are new. A slot
 free: its holders are asked for when somebody wants it, and never before.
 """
 
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -77,7 +76,7 @@ async def launch_batch(
     if batch.all_or_nothing and len(sound) < len(prepared):
         raise RefusedParamsError(tuple(gather_faults(prepared)))
     identity = await services.ledger.identity()
-    offers = [Offer(launch=_name(each, identity)) for each in sound]
+    offers = [Offer(launch=_name(each, services, identity)) for each in sound]
     outcomes = await _settle(offers, services, all_or_nothing=batch.all_or_nothing)
     accepting = (_accept_item(*each, services, prefix=prefix) for each in zip(offers, outcomes, strict=True))
     answers = iter([await each for each in accepting])
@@ -113,7 +112,7 @@ def _prepare_item(item: object, catalog: Catalog, now: datetime) -> Launch | Lau
 
 async def _make_offer(prepared: Launch, services: Services, *, prefix: str, key: Key | None, wish: Wish) -> Offer:
     identity = await services.ledger.identity()
-    named = _name(prepared, identity)
+    named = _name(prepared, services, identity)
     if key is None:
         return Offer(launch=named)
     receipt = write_receipt(named, prefix=prefix)
@@ -121,10 +120,11 @@ async def _make_offer(prepared: Launch, services: Services, *, prefix: str, key:
     return Offer(launch=named, claim=claim)
 
 
-def _name(prepared: Launch, identity: bytes) -> Launch:
+def _name(prepared: Launch, services: Services, identity: bytes) -> Launch:
     """Give a launch its id, the last thing that is decided of it."""
     now_ms = int(prepared.launched_at.timestamp() * 1000)
-    return replace(prepared, task_id=mint(now_ms=now_ms, entropy=os.urandom(ENTROPY_BYTES), identity=identity))
+    entropy = services.draw_entropy(ENTROPY_BYTES)
+    return replace(prepared, task_id=mint(now_ms=now_ms, entropy=entropy, identity=identity))
 
 
 async def _settle(offers: Sequence[Offer], services: Services, *, all_or_nothing: bool = False) -> list[Outcome]:

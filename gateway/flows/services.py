@@ -1,9 +1,10 @@
 """What the flows work with."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from gateway.errors import ForgottenTaskError, UnknownTaskError
 from gateway.launch.task_id import is_minted_here, is_task_id
@@ -16,6 +17,23 @@ def read_clock() -> datetime:
     return datetime.now(UTC)
 
 
+class Entropy:
+    """Random bytes of the system, drawn in blocks: asking for a few each time costs more than the rest of a task id."""
+
+    BLOCK = 4096
+
+    def __init__(self) -> None:
+        self._block = b""
+        self._used = 0
+
+    def __call__(self, count: int) -> bytes:
+        """Return so many bytes, which were never returned before."""
+        if self._used + count > len(self._block):
+            self._block, self._used = os.urandom(self.BLOCK), 0
+        self._used += count
+        return self._block[self._used - count : self._used]
+
+
 class Services(Struct, frozen=True, kw_only=True):
     """The ports of a process; the same for every catalog."""
 
@@ -24,6 +42,7 @@ class Services(Struct, frozen=True, kw_only=True):
     results: Results
     workers: Workers
     clock: Callable[[], datetime] = read_clock
+    draw_entropy: Callable[[int], bytes] = field(default_factory=Entropy)
 
     async def remember(self, task_id: str) -> Remembered:
         """Return what the ledger knows of a task.

@@ -58,7 +58,7 @@ async def test_more_calls_than_the_backlog_are_refused_at_once() -> None:
     [
         (ConnectionRefusedError(), BrokerUnavailableError, "the broker cannot be reached"),
         (TimeoutError("timed out"), BrokerUnavailableError, "the broker does not answer in time"),
-        (RuntimeError("hunter2"), BrokerUnavailableError, r"the broker refuses the message \(RuntimeError\)"),
+        (RuntimeError("hunter2"), BrokerUnavailableError, r"the broker cannot be used \(RuntimeError\)"),
         (LATE, UncertainPublishError, "may or may not run"),
     ],
 )

@@ -157,4 +157,4 @@ async def test_a_result_is_passed_on_untouched(backends: Backends) -> None:
     await backends.client.hset("celery-task-meta-y", "not", "a string")
 
     assert [raw] == await backends.results.find(["x"])
-    assert await backends.results.find("y") is None
+    assert [None] == await backends.results.find(["y"])

@@ -6,6 +6,7 @@ an outcome. It must never answer before Redis has, and never say that nothing ha
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import redis.exceptions
@@ -65,8 +66,7 @@ class GroupCommit:
             try:
                 await self._send(parcels)
             finally:  # whatever happened, whoever waits is told
-                for parcel in parcels:
-                    _resolve(parcel, [UncertainPublishError(order.header[0]) for order in parcel.orders])
+                _give_up(parcel for parcel in parcels if not parcel.done.done())
 
     def _pick(self) -> list[Parcel]:
         """Take the parcels that fit into one round trip, at least one."""
@@ -120,8 +120,7 @@ class GroupCommit:
         if not is_sent:
             self._refuse(parcels, error)
         else:
-            for parcel in parcels:
-                _resolve(parcel, [UncertainPublishError(order.header[0]) for order in parcel.orders])
+            _give_up(parcels)
         if isinstance(error, TimeoutError | redis.exceptions.TimeoutError):
             # Those behind a Redis that froze: certainly unpublished now beats uncertain later.
             self._refuse(list(self._waiting), error)
@@ -136,6 +135,12 @@ def _settle(parcels: list[Parcel], answers: list[list[Any]]) -> None:
     for parcel, found in zip(parcels, outcomes, strict=True):
         is_withheld = parcel.is_whole and any(type(each) is not type(PUBLISHED) for each in found)
         _resolve(parcel, [Withheld() if each is PUBLISHED else each for each in found] if is_withheld else found)
+
+
+def _give_up(parcels: Iterable[Parcel]) -> None:
+    """Say of parcels that nobody knows what became of them."""
+    for parcel in parcels:
+        _resolve(parcel, [UncertainPublishError(order.header[0]) for order in parcel.orders])
 
 
 def _resolve(parcel: Parcel, outcomes: list[Outcome]) -> None:
