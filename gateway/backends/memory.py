@@ -54,7 +54,7 @@ class MemoryBackend:
         replaced: list[str] = []
         if slot is not None:
             holders = [each for each in self._slots.get(slot.name, []) if each not in offer.finished]
-            if len(holders) >= slot.limit and slot.on_conflict != "replace":
+            if len(holders) >= slot.limit and not (offer.may_replace and slot.on_conflict == "replace"):
                 return Held(holders=tuple(holders))
             replaced = holders[: max(0, len(holders) - slot.limit + 1)]
             self._slots[slot.name] = [*holders[len(replaced) :], launch.task_id]

@@ -128,30 +128,39 @@ def _name(prepared: Launch, services: Services, identity: bytes) -> Launch:
 
 
 async def _settle(offers: Sequence[Offer], services: Services, *, all_or_nothing: bool = False) -> list[Outcome]:
-    """Publish offers; those whose slots are held by tasks that have ended are offered again."""
+    """Publish offers; those whose slots are held are offered again once it is known which holders have ended."""
     outcomes = await services.publisher.publish(offers, all_or_nothing=all_or_nothing)
     for _ in range(ROUNDS):
         holders = {holder for outcome in outcomes if isinstance(outcome, Held) for holder in outcome.holders}
         if not holders:
             break
         finished = await _find_finished(holders, services)
-        again = _choose_again(outcomes, finished, all_or_nothing=all_or_nothing)
+        again = _choose_again(offers, outcomes, finished, all_or_nothing=all_or_nothing)
         if not again:
             break
-        renewed = [replace(offers[index], finished=tuple(finished)) for index in again]
+        renewed = [replace(offers[index], finished=tuple(finished), may_replace=True) for index in again]
         answers = await services.publisher.publish(renewed, all_or_nothing=all_or_nothing)
         for index, answer in zip(again, answers, strict=True):
             outcomes[index] = answer
     return outcomes
 
 
-def _choose_again(outcomes: list[Outcome], finished: set[str], *, all_or_nothing: bool) -> list[int]:
+def _choose_again(
+    offers: Sequence[Offer], outcomes: list[Outcome], finished: set[str], *, all_or_nothing: bool
+) -> list[int]:
     """Choose the offers worth another try; of those that depend on each other all or none."""
-    is_free = [isinstance(outcome, Held) and not finished.isdisjoint(outcome.holders) for outcome in outcomes]
+    pairs = list(zip(offers, outcomes, strict=True))
+    may = [_may_happen(offer, outcome, finished) for offer, outcome in pairs]
     if not all_or_nothing:
-        return [index for index, free in enumerate(is_free) if free]
-    may_all = all(free or isinstance(outcome, Withheld) for free, outcome in zip(is_free, outcomes, strict=True))
+        return [index for index, each in enumerate(may) if each]
+    may_all = all(each or isinstance(outcome, Withheld) for each, (_, outcome) in zip(may, pairs, strict=True))
     return list(range(len(outcomes))) if may_all else []
+
+
+def _may_happen(offer: Offer, outcome: Outcome, finished: set[str]) -> bool:
+    if not isinstance(outcome, Held) or offer.launch.slot is None:
+        return False
+    return offer.launch.slot.on_conflict == "replace" or not finished.isdisjoint(outcome.holders)
 
 
 async def _find_finished(holders: Iterable[str], services: Services) -> set[str]:

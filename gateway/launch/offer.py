@@ -18,6 +18,8 @@ class Offer(Struct, frozen=True, kw_only=True):
     claim: Claim | None = None
     finished: tuple[str, ...] = ()
     """Holders of the slot that were seen to have ended; they are removed in the same step."""
+    may_replace: bool = False
+    """True once it is known which holders have ended, so that only one that has not is replaced."""
 
 
 class Published(Struct, frozen=True, kw_only=True):

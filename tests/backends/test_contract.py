@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
@@ -18,7 +19,8 @@ from gateway.backends.redis.results import RedisResults
 from gateway.backends.redis.sender import RedisSender
 from gateway.launch.idempotency import KEEP_S, Claim, make_claim
 from gateway.launch.launch import Launch, Lineage, record, write_receipt
-from gateway.launch.offer import PUBLISHED, Known, Offer, Outcome
+from gateway.launch.offer import PUBLISHED, Held, Known, Offer, Outcome, Published, QueueFull, Withheld
+from gateway.launch.slot import Slot
 from gateway.ports import Ledger, Publisher, Results, Revocation
 from tests.backends.test_message import make_launch
 
@@ -158,3 +160,68 @@ async def test_a_result_is_passed_on_untouched(backends: Backends) -> None:
 
     assert [raw] == await backends.results.find(["x"])
     assert [None] == await backends.results.find(["y"])
+
+
+SLOT = Slot(name="a.b:x", limit=1, on_conflict="reject", lease_s=60)
+OTHER_IDS = [f"01890000-0000-7000-8000-{number:012x}" for number in range(1, 9)]
+
+
+async def test_a_slot_is_held_until_its_holder_is_said_to_have_ended(backends: Backends) -> None:
+    """The launch that finds it held leaves nothing behind."""
+    first, second, third = (make_launch(task_id=task_id, slot=SLOT) for task_id in OTHER_IDS[:3])
+
+    outcomes = await backends.offer(first) + await backends.offer(second)
+    freed = await backends.publisher.publish([Offer(launch=third, finished=(first.task_id,))])
+
+    assert [PUBLISHED, Held(holders=(first.task_id,)), PUBLISHED] == outcomes + freed
+    assert await backends.ledger.find(second.task_id) is None
+
+
+async def test_replacing_revokes_the_oldest_holder(backends: Backends) -> None:
+    """In the same step; only once its end has been asked for."""
+    slot = msgspec.structs.replace(SLOT, on_conflict="replace")
+    first, second = (make_launch(task_id=task_id, slot=slot) for task_id in OTHER_IDS[:2])
+
+    outcomes = await backends.offer(first) + await backends.offer(second)
+    replaced = await backends.publisher.publish([Offer(launch=second, may_replace=True)])
+    remembered = await backends.ledger.find(first.task_id)
+
+    assert [PUBLISHED, Held(holders=(first.task_id,)), Published(replaced=(first.task_id,))] == outcomes + replaced
+    assert remembered is not None
+    assert Revocation(requested_at=second.launched_at, terminate=True, signal="SIGTERM") == remembered.revocation
+
+
+async def test_all_or_nothing_leaves_nothing(backends: Backends) -> None:
+    """When the second of three finds no place, the other two are withheld."""
+    launches = [
+        make_launch(task_id=OTHER_IDS[0], slot=SLOT),
+        make_launch(task_id=OTHER_IDS[1], slot=SLOT),
+        make_launch(task_id=OTHER_IDS[2]),
+    ]
+
+    outcomes = await backends.offer(*launches, all_or_nothing=True)
+
+    assert [Withheld, Held, Withheld] == [type(outcome) for outcome in outcomes]
+    assert [None] * 3 == [await backends.ledger.find(launch.task_id) for launch in launches]
+    assert [PUBLISHED] == await backends.offer(launches[0])
+
+
+async def test_a_key_that_is_free_can_be_kept_for_what_was_there_before(backends: Backends) -> None:
+    """Once."""
+    claims = [claim_for(make_launch(task_id=task_id)) for task_id in OTHER_IDS[:2]]
+
+    assert await backends.ledger.keep(claims[0]) is None
+    assert claims[0].encode() == await backends.ledger.keep(claims[1])
+
+
+async def test_a_full_queue_takes_no_more(backends: Backends) -> None:
+    """Counted over all priorities, those of the same batch included."""
+    if isinstance(backends.publisher, OutboxPublisher):
+        return  # there the depth comes from the view of the workers
+    launches = [make_launch(task_id=each, max_queued=3, priority=index) for index, each in enumerate(OTHER_IDS[:6])]
+
+    outcomes = await backends.offer(*launches[:2]) + await backends.offer(*launches[2:4])
+    whole = await backends.offer(*launches[4:], all_or_nothing=True)
+
+    assert [PUBLISHED, PUBLISHED, PUBLISHED, QueueFull(depth=3)] == outcomes
+    assert [QueueFull(depth=3)] * 2 == whole

@@ -21,6 +21,7 @@ BEYOND_STRUCTURE = {
     "a reserved word or a clash": ("batch", "parameter_self", "equal_but_for_case", "_twice"),
     "what keys say of each other": (
         "soft_limit", "hard_limit", "limit_beyond", "beyond_visibility", "keep_s_too_short", "expiry_beyond",
+        "unknown_parameter", "secret_key", "_lease",
     ),
     "what a schema means": ("format", "pattern", "look_ahead", "back_reference", "ref_to_", "ref_below", "default_"),
     "what rules and examples mean": (

@@ -39,7 +39,7 @@ local function decide_slot(slot, planned)
     local holders = find_holders(slot, planned)
     slot.replaced = {}
     if #holders < slot.limit then return nil end
-    if slot.mode ~= 'replace' then return {'held', unpack(holders)} end
+    if not slot.may_replace then return {'held', unpack(holders)} end
     for index = 1, #holders - slot.limit + 1 do slot.replaced[index] = holders[index] end
 end
 

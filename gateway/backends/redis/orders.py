@@ -107,7 +107,7 @@ def _write_slot(offer: Offer, launch: Launch, *, prefix: str) -> dict[str, Any]:
     return {
         "key": f"{prefix}slot:{slot.name}",
         "limit": slot.limit,
-        "mode": slot.on_conflict,
+        "may_replace": offer.may_replace and slot.on_conflict == "replace",
         "lease_ms": int(1000 * (slot.lease_s + max(0.0, delay_s))),
         "finished": offer.finished,
         "revocation": _ENCODER.encode(revocation).decode(),
