@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url -
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint format lock docs-assets bench clean
+.PHONY: help install run test lint format lock docs-assets chaos bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ docs-assets: ## Renew the files of the docs page from npm
 	for name in swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css LICENSE NOTICE; do \
 		cp "$$folder/package/$$name" gateway/web/assets/; done; \
 	cp "$$folder/package/favicon-32x32.png" gateway/web/assets/favicon.png
+
+chaos: $(STAMP) ## Run the fault tests at length (CHAOS_KILLS, CHAOS_LAUNCHES, CHAOS_SEED)
+	@CHAOS_KILLS=$${CHAOS_KILLS:-100} CHAOS_LAUNCHES=$${CHAOS_LAUNCHES:-20000} \
+		CHAOS_KILL_POINTS=$${CHAOS_KILL_POINTS:-50} $(BIN)/python -m pytest tests/faults -s
 
 bench: $(STAMP) ## Run every benchmark
 	@set -e; for file in $(sort $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))); do echo "== $$file"; $(BIN)/python "$$file"; done

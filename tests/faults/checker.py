@@ -1,0 +1,58 @@
+"""The history checker: from what clients were answered, what the ledger holds and what workers did, what went wrong. Pure.
+
+After Jepsen's total-queue checker: clients log each call and answer, workers each start, on a log of their own.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What a history shows; each set holds task ids, except `keys_with_two_tasks`."""
+
+    answered: int
+    runs: int
+    not_in_ledger: frozenset[str]
+    """Answered, but the ledger does not know it."""
+    never_ran: frozenset[str]
+    """Answered, and no worker ever started it."""
+    ran_twice: frozenset[str]
+    phantoms: frozenset[str]
+    """Run, though the ledger does not know it."""
+    keys_with_two_tasks: frozenset[str]
+    """Keys under which different tasks were answered, or ran."""
+
+
+def judge(answers: Iterable[tuple[str, str]], *, ledger: frozenset[str], starts: Iterable[tuple[str, str]]) -> Verdict:
+    """Judge a history.
+
+    Shape: `answers` are (key, task id) of each accepted launch, replays included; `starts` are (key, task id) of each run.
+    """
+    answers, starts = list(answers), list(starts)
+    answered = {task_id for _, task_id in answers}
+    runs = Counter(task_id for _, task_id in starts)
+    by_key: dict[str, set[str]] = {}
+    for key, task_id in [*answers, *starts]:
+        by_key.setdefault(key, set()).add(task_id)
+    return Verdict(
+        answered=len(answered),
+        runs=runs.total(),
+        not_in_ledger=frozenset(answered - ledger),
+        never_ran=frozenset(answered - runs.keys()),
+        ran_twice=frozenset(task_id for task_id, count in runs.items() if count > 1),
+        phantoms=frozenset(runs.keys() - ledger),
+        keys_with_two_tasks=frozenset(key for key, ids in by_key.items() if len(ids) > 1),
+    )
+
+
+def read_starts(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """Read the workers' log: `start <task id> <number> <seconds>`; the number is the key of its launch."""
+    words = (line.split() for line in lines)
+    return [(each[2], each[1]) for each in words if len(each) == 4 and each[0] == "start"]
+
+
+def show(counts: Mapping[str, int]) -> str:
+    """Write counts in a line."""
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

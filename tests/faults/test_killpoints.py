@@ -1,0 +1,57 @@
+"""The gateway dies at each named step of a launch: with its key, the launch is one task in the end (rows F1 and F2)."""
+
+import asyncio
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.client import find_answers, launch_all
+from tests.faults.test_crashes import make_body
+from tests.faults.world import World
+
+STEPS = ("received", "before_commit", "sent", "committed", "before_answer")
+"""Where broker and ledger are one Redis; the steps of the outbox are proved beside RabbitMQ."""
+TIMES = int(os.environ.get("CHAOS_KILL_POINTS", "1"))
+TOGETHER = 20
+
+pytestmark = pytest.mark.timeout(60 + TIMES * len(STEPS) * 10)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Valkey alone: what is published stays in the queue."""
+    world = World(tmp_path)
+    try:
+        world.start_broker()
+        yield world
+    finally:
+        world.close()
+
+
+def test_a_launch_survives_the_death_of_its_gateway_at_every_step(world: World) -> None:
+    """Others are under way with it; each is answered in the end, recorded once and queued once."""
+    answers: list[tuple[str, str]] = []
+    for index, step in enumerate(step for step in STEPS for _ in range(TIMES)):
+        world.start_gateway(TASK_GATEWAY_KILL_AT=f"{step}:{index % TOGETHER + 1}")
+        answers += asyncio.run(insist_through_a_death(world, first=index * TOGETHER))
+        world.kill("gateway")
+    with world.connect() as client:
+        queued = Counter(json.loads(raw)["headers"]["id"] for raw in client.lrange("faults", 0, -1))
+        rows = {key.decode().removeprefix("gateway:task:") for key in client.scan_iter("gateway:task:*")}
+
+    task_ids = {task_id for _, task_id in answers}
+    assert TOGETHER * TIMES * len(STEPS) == len(answers) == len(task_ids)
+    assert task_ids == rows == queued.keys()
+    assert {1} == set(queued.values())
+
+
+async def insist_through_a_death(world: World, *, first: int) -> list[tuple[str, str]]:
+    """Launch until the gateway has died, and on when there is another one."""
+    launching = asyncio.create_task(launch_all(world.url, TOGETHER, make_body=make_body, first=first))
+    await asyncio.to_thread(world.wait_for_death, "gateway")
+    await asyncio.to_thread(world.start_gateway)
+    return find_answers(await launching)
