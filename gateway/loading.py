@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.compiling import compile_catalog
-from gateway.catalog.deployment import Deployment
+from gateway.catalog.deployment import Deployment, RouteTask
 from gateway.config import parse, read
 from gateway.config.document import AGAIN
 from gateway.config.text import MAX_BYTES
@@ -55,9 +55,10 @@ def compile_sources(sources: Sources, deployment: Deployment, *, generation: int
     return catalog
 
 
-def describe_deployment(settings: Settings) -> Deployment:
-    """Tell what the settings add to the file."""
+def describe_deployment(settings: Settings, *, route: RouteTask | None = None) -> Deployment:
+    """Tell what the settings add to the file, and the routes of an existing app."""
     return Deployment(
+        route=route,
         default_queue=settings.default_queue,
         keep_s=settings.keep_s,
         visibility_timeout_s=settings.visibility_timeout_s if is_redis(settings.broker_url) else None,

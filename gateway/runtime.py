@@ -13,10 +13,11 @@ import structlog
 from redis.asyncio import Redis
 
 from gateway.backends.kombu.app import make_app
+from gateway.backends.kombu.existing import ExistingApp
 from gateway.backends.kombu.sender import KombuSender
 from gateway.backends.kombu.workers import CeleryWorkers
 from gateway.backends.outbox.publisher import OutboxPublisher
-from gateway.backends.outbox.sender import Sender
+from gateway.backends.outbox.sender import Sender, SplitSender
 from gateway.backends.outbox.store import OutboxStore
 from gateway.backends.outbox.sweeper import Sweeper
 from gateway.backends.redis.connection import connect
@@ -26,13 +27,15 @@ from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
 from gateway.backends.redis.safety import find_dangers
 from gateway.backends.redis.sender import RedisSender
+from gateway.backends.split import SplitPublisher
 from gateway.catalog.catalog import Catalog
+from gateway.environment import load_settings
 from gateway.errors import BackendError, UnsafeError
 from gateway.flows.services import Services
 from gateway.loading import describe_deployment, load_catalog
 from gateway.logs import configure_logs
 from gateway.ports import Probe, Publisher, Results
-from gateway.settings import Settings, is_redis, load, mask_url, read_steps
+from gateway.settings import Settings, is_redis, mask_url, read_steps
 from gateway.web.app import build_app
 from gateway.web.site import Site
 
@@ -46,8 +49,9 @@ _log = structlog.get_logger("gateway.runtime")
 class Runtime:
     """One gateway process: an ASGI callable in front of the app of the present catalog."""
 
-    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+    def __init__(self, settings: Settings, catalog: Catalog, existing: ExistingApp | None = None) -> None:
         self._settings = settings
+        self._existing = existing
         self._deadline_s = settings.deadline_s * DEADLINE_SHARE
         self._clients: dict[str, Redis] = {}
         self._closing = AsyncExitStack()
@@ -118,11 +122,7 @@ class Runtime:
         """Make the publisher: one step where ledger and broker are one Redis, an outbox elsewhere."""
         settings, deadline_s = self._settings, self._deadline_s
         origin = f"{os.getpid()}@{socket.gethostname()}"
-        lanes = Lanes(
-            key_prefix=settings.broker_key_prefix,
-            steps=read_steps(settings.priority_steps),
-            separator=settings.priority_separator,
-        )
+        lanes = self._make_lanes()
         if settings.broker_url == settings.redis_url:
             broker = RedisPublisher(
                 self._client(settings.broker_url),
@@ -131,15 +131,29 @@ class Runtime:
                 origin=origin,
                 deadline_s=deadline_s,
             )
-            return broker, broker
-        sender: Sender
+            if self._existing is None:
+                return broker, broker
+            return SplitPublisher(broker, self._make_outbox(self._make_kombu(), results)), broker
         if is_redis(settings.broker_url):
             client = self._client(settings.broker_url)
-            sender = RedisSender(client, lanes=lanes, origin=origin, deadline_s=deadline_s)
-        else:
-            sender = kombu = KombuSender(self._make_celery(), deadline_s=deadline_s)
-            self._closing.callback(kombu.close)
-        return self._make_outbox(sender, results), sender
+            plain = RedisSender(client, lanes=lanes, origin=origin, deadline_s=deadline_s)
+            other = self._make_kombu() if self._existing else None
+            return self._make_outbox(SplitSender(plain, other) if other else plain, results), plain
+        kombu = self._make_kombu()
+        return self._make_outbox(kombu, results), kombu
+
+    def _make_lanes(self) -> Lanes:
+        settings = self._settings
+        return Lanes(
+            key_prefix=settings.broker_key_prefix,
+            steps=read_steps(settings.priority_steps),
+            separator=settings.priority_separator,
+        )
+
+    def _make_kombu(self) -> KombuSender:
+        sender = KombuSender(self._make_celery(), deadline_s=self._deadline_s, existing=self._existing)
+        self._closing.callback(sender.close)
+        return sender
 
     def _make_outbox(self, sender: Sender, results: Results) -> OutboxPublisher:
         settings = self._settings
@@ -162,10 +176,11 @@ class Runtime:
         settings = self._settings
         return make_app(
             settings.broker_url,
-            key_prefix=settings.broker_key_prefix,
+            lanes=self._make_lanes(),
             deadline_s=self._deadline_s,
             default_queue=settings.default_queue,
             sentinel_master=settings.sentinel_master,
+            existing=self._existing,
         )
 
     def _name_queues(self) -> Iterator[str]:
@@ -192,10 +207,18 @@ def make_runtime() -> Runtime:
 
     Raises: SettingsError, ConfigError.
     """
-    settings = load(os.environ)
+    settings, existing = load_settings(os.environ)
     configure_logs(level=settings.log_level, style=settings.log_format)
-    catalog = load_catalog(Path(settings.config), describe_deployment(settings))
-    return Runtime(settings, catalog)
+    return build_runtime(settings, existing)
+
+
+def build_runtime(settings: Settings, existing: ExistingApp | None) -> Runtime:
+    """Compile the catalog and build what serves it; nothing is connected yet.
+
+    Raises: SettingsError, ConfigError.
+    """
+    deployment = describe_deployment(settings, route=existing.route if existing else None)
+    return Runtime(settings, load_catalog(Path(settings.config), deployment), existing)
 
 
 async def refuse_unsafe(settings: Settings) -> None:

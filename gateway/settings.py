@@ -31,6 +31,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     broker_url: Annotated[str, Meta(description="The broker of the Celery workers.")] = ""
     result_url: Annotated[str, Meta(description="Celery's result backend; a Redis.")] = ""
     redis_url: Annotated[str, Meta(description="The Redis that keeps the ledger.")] = ""
+    celery_app: Annotated[
+        str, Meta(description="An existing app, as package.module:app; it decides what the settings leave open.")
+    ] = ""
     prefix: Annotated[str, Meta(pattern=r"^(/[a-z0-9_-]+)*\Z", description="Path before /tasks and /stats.")] = (
         "/api/celery"
     )
@@ -76,12 +79,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         return f"Settings({', '.join(values)})"
 
 
-def load(environment: Mapping[str, str], **overrides: object) -> Settings:
+def load(environment: Mapping[str, str], *, beneath: Mapping[str, str] | None = None, **overrides: object) -> Settings:
     """Read the settings from `environment`; `overrides` (the command line) win where they are not None.
 
+    Shape: `beneath` holds settings by name that count only where nothing else is said.
     Raises: SettingsError naming every variable that is unknown or out of range.
     """
-    given: dict[str, Any] = {
+    given: dict[str, Any] = dict(beneath or {}) | {
         name.removeprefix(_PREFIX).lower(): value
         for name, value in environment.items()
         if name.startswith(_PREFIX) and value != ""

@@ -10,7 +10,7 @@ from hashlib import sha256
 import msgspec
 
 from gateway.catalog.catalog import Catalog
-from gateway.catalog.deployment import Deployment
+from gateway.catalog.deployment import Deployment, Route
 from gateway.catalog.rules import CompiledRule, compile_rule
 from gateway.catalog.task_type import TaskType
 from gateway.config import Config, Path, TaskSpec
@@ -48,17 +48,20 @@ def compile_catalog(config: Config, deployment: Deployment, *, generation: int) 
 def _compile(
     key: str, spec: TaskSpec, params: ParameterSet, rules: tuple[CompiledRule, ...], deployment: Deployment
 ) -> TaskType:
+    name = spec.name or key
+    route = _route(name, spec, deployment)
     return TaskType(
         task_type=key,
-        name=spec.name or key,
+        name=name,
         title=spec.title or _make_title(key),
         description=spec.description or "",
         tags=spec.tags,
         params=params,
         rules=rules,
         examples=spec.examples,
-        queue=spec.queue or deployment.default_queue,
-        priority=spec.priority,
+        queue=route.queue,
+        priority=route.priority if spec.priority is None else spec.priority,
+        is_plain=route.is_plain,
         expires_s=spec.expires_s,
         time_limit_s=spec.time_limit_s,
         soft_time_limit_s=spec.soft_time_limit_s,
@@ -69,6 +72,12 @@ def _compile(
         caller_options=frozenset(spec.caller_options or ()),
         deprecated=spec.deprecated,
     )
+
+
+def _route(name: str, spec: TaskSpec, deployment: Deployment) -> Route:
+    if deployment.route is not None:
+        return deployment.route(name, spec.queue)
+    return Route(queue=spec.queue or deployment.default_queue)
 
 
 def _make_title(key: str) -> str:

@@ -1,6 +1,21 @@
 """What a deployment adds to the file: it holds for every task type, and only the environment knows it."""
 
+from collections.abc import Callable
+
 from msgspec import Struct
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """Where an existing Celery app sends a task."""
+
+    queue: str
+    priority: int | None = None
+    is_plain: bool = True
+    """False when the message is more than JSON on the default exchange: only Celery itself can write it."""
+
+
+RouteTask = Callable[[str, str | None], Route]
+"""Routes a Celery name, and the queue that the file names for it, as an existing app does."""
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
@@ -13,3 +28,5 @@ class Deployment(Struct, frozen=True, kw_only=True):
 
     Source: Kombu's Redis transport, `visibility_timeout`: a task that is delayed or runs longer is run twice.
     """
+    route: RouteTask | None = None
+    """None without an existing app."""

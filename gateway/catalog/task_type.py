@@ -23,6 +23,8 @@ class TaskType(Struct, frozen=True, kw_only=True):
     examples: tuple[dict[str, Any], ...]
     queue: str
     priority: int | None
+    is_plain: bool
+    """Its messages are JSON on the default exchange."""
     expires_s: int | None
     time_limit_s: int | None
     soft_time_limit_s: int | None

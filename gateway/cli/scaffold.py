@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
+from gateway.backends.kombu.importing import import_app
 from gateway.catalog.deployment import Deployment
 from gateway.errors import SettingsError
 from gateway.loading import compile_sources
-from gateway.scaffolding.importing import import_app
 from gateway.scaffolding.reading import read_app
 from gateway.scaffolding.rendering import render
 

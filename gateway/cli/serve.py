@@ -4,17 +4,17 @@ import asyncio
 import ipaddress
 import os
 import socket
-from pathlib import Path
 
 import click
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from gateway.backends.kombu.existing import ExistingApp
+from gateway.environment import load_settings
 from gateway.errors import SettingsError
-from gateway.loading import describe_deployment, load_catalog
 from gateway.logs import configure_logs
-from gateway.runtime import Runtime, refuse_unsafe
-from gateway.settings import Settings, describe, load
+from gateway.runtime import Runtime, build_runtime, refuse_unsafe
+from gateway.settings import Settings, describe
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 60
@@ -43,11 +43,13 @@ def serve_command(
     insecure: bool | None,  # noqa: FBT001 - click passes it so
 ) -> None:
     """Serve tasks.yaml over HTTP."""
-    settings = load(os.environ, config=config, host=host, port=port, workers=workers, insecure=insecure)
-    serve(settings)
+    settings, existing = load_settings(
+        os.environ, config=config, host=host, port=port, workers=workers, insecure=insecure
+    )
+    serve(settings, existing)
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, existing: ExistingApp | None = None) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises: SettingsError when the address cannot or must not be served; ConfigError when the file has issues;
@@ -55,12 +57,12 @@ def serve(settings: Settings) -> None:
     """
     configure_logs(level=settings.log_level, style=settings.log_format)
     _refuse_open_address(settings)
-    catalog = load_catalog(Path(settings.config), describe_deployment(settings))
+    runtime = build_runtime(settings, existing)
     if settings.strict:
         asyncio.run(refuse_unsafe(settings))
     listener = _bind(settings)
     if settings.workers == 1:
-        server = uvicorn.Server(_configure(settings, Runtime(settings, catalog)))
+        server = uvicorn.Server(_configure(settings, runtime))
         server.run(sockets=[listener])
         return
     _pass_on(settings)

@@ -36,6 +36,8 @@ class Launch(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     secret_names: frozenset[str] = frozenset()
     queue: str
     priority: int | None = None
+    is_plain: bool = True
+    """False when only Celery itself can write the message, for an exchange, a serializer or a compression of its own."""
     eta: datetime | None = None
     expires_at: datetime | None = None
     time_limit_s: int | None = None

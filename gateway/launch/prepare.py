@@ -50,6 +50,7 @@ def prepare(wish: Wish, catalog: Catalog, *, now: datetime) -> Launch:
         secret_names=task_type.params.secret_names,
         queue=task_type.queue,
         priority=options.priority if options.priority is not None else task_type.priority,
+        is_plain=task_type.is_plain,
         eta=start_at(options, now=now),
         expires_at=None if expires_s is None else now + timedelta(seconds=expires_s),
         time_limit_s=task_type.time_limit_s,

@@ -42,7 +42,7 @@ def open_up(raw: bytes) -> dict[str, Any]:
 def queue(valkey_url: str) -> Any:
     """A real Redis broker, its app and its client."""
     url = f"{valkey_url[:-1]}3"
-    app = make_app(url, key_prefix="", deadline_s=2, default_queue="celery")
+    app = make_app(url, lanes=Lanes(), deadline_s=2, default_queue="celery")
     with redis.Redis.from_url(url) as client:
         yield app, client
     app.close()

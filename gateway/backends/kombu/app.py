@@ -2,9 +2,18 @@
 
 from celery import Celery
 
+from gateway.backends.kombu.existing import ExistingApp
+from gateway.backends.redis.message import Lanes
+
 
 def make_app(
-    broker_url: str, *, key_prefix: str, deadline_s: float, default_queue: str, sentinel_master: str = ""
+    broker_url: str,
+    *,
+    lanes: Lanes,
+    deadline_s: float,
+    default_queue: str,
+    sentinel_master: str = "",
+    existing: ExistingApp | None = None,
 ) -> Celery:
     """Make the app; nothing connects before its first use.
 
@@ -13,11 +22,16 @@ def make_app(
     """
     options: dict[str, object] = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
     if broker_url.startswith(("redis", "sentinel", "unix")):
-        options |= {"socket_timeout": deadline_s, "socket_connect_timeout": deadline_s / 2}
+        options |= {
+            "socket_timeout": deadline_s,
+            "socket_connect_timeout": deadline_s / 2,
+            "priority_steps": list(lanes.steps),
+            "sep": lanes.separator,
+        }
         if sentinel_master:
             options["master_name"] = sentinel_master
-        if key_prefix:
-            options["global_keyprefix"] = key_prefix
+        if lanes.key_prefix:
+            options["global_keyprefix"] = lanes.key_prefix
     else:
         options |= {"confirm_publish": True, "read_timeout": deadline_s, "write_timeout": deadline_s}
     app = Celery("task-gateway", broker=broker_url, set_as_current=False)
@@ -29,4 +43,6 @@ def make_app(
         task_publish_retry=False,
         task_serializer="json",
     )
+    if existing is not None:
+        app.conf.update(existing.list_sending_options())
     return app

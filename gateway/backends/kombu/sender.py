@@ -9,6 +9,7 @@ from kombu.exceptions import ChannelError
 from kombu.messaging import Producer
 
 from gateway.backends.kombu.blocking import BlockingCalls
+from gateway.backends.kombu.existing import ExistingApp
 from gateway.errors import BrokerUnavailableError, UncertainPublishError
 from gateway.launch.launch import Launch, show_params
 
@@ -19,10 +20,11 @@ BACKLOG = 256
 class KombuSender:
     """Publishes with `send_task` from a bounded pool of threads."""
 
-    def __init__(self, app: Celery, *, deadline_s: float) -> None:
+    def __init__(self, app: Celery, *, deadline_s: float, existing: ExistingApp | None = None) -> None:
         self.name = "broker"
         self.warnings: tuple[str, ...] = ()
         self._app = app
+        self._existing = existing
         self._calls = BlockingCalls(size=THREADS, backlog=BACKLOG, deadline_s=deadline_s, name="publish")
 
     async def send(self, launch: Launch, *, not_after: float) -> None:
@@ -86,6 +88,8 @@ class KombuSender:
             self._send_task(launch, producer, declare=(), mandatory=True)
 
     def _send_task(self, launch: Launch, producer: Producer, **options: Any) -> None:
+        if self._existing is not None:
+            options |= self._existing.list_task_options(launch.name)
         self._app.send_task(
             launch.name,
             kwargs=launch.params,

@@ -19,3 +19,21 @@ class Sender(Protocol):
 
     async def check(self) -> None:
         """Return when the broker answers; raise a BackendError when it does not."""
+
+
+class SplitSender:
+    """Gives each message to the sender that can write it."""
+
+    def __init__(self, plain: Sender, other: Sender) -> None:
+        self.name = plain.name
+        self.warnings: tuple[str, ...] = ()
+        self._plain = plain
+        self._other = other
+
+    async def send(self, launch: Launch, *, not_after: float) -> None:
+        """Send a launch's message."""
+        await (self._plain if launch.is_plain else self._other).send(launch, not_after=not_after)
+
+    async def check(self) -> None:
+        """Return when the broker answers."""
+        await self._plain.check()

@@ -62,13 +62,27 @@ def _connect_through_sentinels(url: str, master: str, options: dict[str, Any]) -
     last = nodes[-1]
     sentinel = Sentinel(  # type: ignore[no-untyped-call] # redis-py left it out
         [(each.hostname or "127.0.0.1", each.port or SENTINEL_PORT) for each in nodes],
-        sentinel_kwargs={"socket_timeout": options["socket_timeout"] / 2, "protocol": 2},
+        # Not the retries that redis-py would make: the next sentinel is the better try.
+        sentinel_kwargs={
+            "socket_timeout": options["socket_timeout"] / 4,
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 2,
+        },
         username=last.username,
         password=last.password,
         db=int(last.path.strip("/") or 0),
         **options,
     )
-    return cast("Redis", sentinel.master_for(master))
+    return cast("Redis", sentinel.master_for(master, redis_class=_ThroughSentinels))
+
+
+class _ThroughSentinels(Redis):
+    """A client that also closes its connections to the sentinels."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - redis-py's own signature
+        await super().aclose(close_connection_pool)
+        for node in self.connection_pool.sentinel_manager.sentinels:  # type: ignore[attr-defined]
+            await node.aclose()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Importing a Celery app by its name: the one place here that knows Celery.
+"""Importing a Celery app by its name: foreign code, run once at start.
 
 What comes in: `package.module:app`. What goes out: the app, its tasks registered. It runs the code of that module.
 """

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
+from gateway.backends.kombu.importing import import_app
 from gateway.errors import SettingsError
-from gateway.scaffolding.importing import import_app
 
 
 @pytest.fixture(autouse=True)
