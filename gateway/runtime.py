@@ -37,6 +37,7 @@ from gateway.logs import configure_logs
 from gateway.ports import Probe, Publisher, Results
 from gateway.settings import Settings, is_redis, mask_url, read_steps
 from gateway.web.app import build_app
+from gateway.web.shedding import Shedder
 from gateway.web.site import Site
 
 GARBAGE_THRESHOLD = 20_000
@@ -59,7 +60,9 @@ class Runtime:
         self._sweepers: list[Sweeper] = []
         self._workers = self._make_workers()
         self._site = self._make_site()
-        self._app = build_app(self._site)
+        self._app = Shedder(
+            build_app(self._site), max_requests=settings.max_requests, max_body_bytes=settings.max_body_bytes
+        )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection with the app of the moment it came in."""

@@ -1,0 +1,92 @@
+"""A process holds so many requests and so many bytes of bodies; whatever comes beyond is told to come back."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.backends.memory import MemoryBackend
+from gateway.launch.offer import Offer, Outcome
+from gateway.web.app import build_app
+from gateway.web.shedding import BODIES, Shedder
+from tests.web.conftest import make_site
+
+LAUNCH = "/api/celery/tasks/launch/shop.order"
+
+
+class Gate:
+    """Holds every launch until it is opened."""
+
+    def __init__(self, backend: MemoryBackend) -> None:
+        self.opened = asyncio.Event()
+        self.waiting = asyncio.Semaphore(0)
+        self._publish = backend.publish
+        backend.publish = self.publish  # type: ignore[method-assign]
+
+    async def publish(self, offers: list[Offer], **options: bool) -> list[Outcome]:
+        """Publish once the gate is open."""
+        self.waiting.release()
+        await self.opened.wait()
+        return await self._publish(offers, **options)
+
+
+@pytest.mark.timeout(10)
+async def test_requests_beyond_the_limit_are_refused_at_once(backend: MemoryBackend) -> None:
+    """503 with the time to come back; liveness is still told, and a place that gets free is given away."""
+    gate = Gate(backend)
+    app = Shedder(build_app(make_site(backend)), max_requests=3, max_body_bytes=4096)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as http:
+        held = [asyncio.create_task(http.post(LAUNCH, json={"item": "tea"})) for _ in range(3)]
+        for _ in held:
+            await gate.waiting.acquire()
+        refused = await http.post(LAUNCH, json={"item": "tea"})
+        live = await http.get("/health/live")
+        gate.opened.set()
+        answers = await asyncio.gather(*held)
+        after = await http.post(LAUNCH, json={"item": "tea"})
+
+    assert (503, "gateway_busy", "1") == (refused.status_code, refused.json()["code"], refused.headers["retry-after"])
+    assert 200 == live.status_code
+    assert [202] * 4 == [answer.status_code for answer in (*answers, after)]
+
+
+async def test_bodies_beyond_the_budget_are_refused(backend: MemoryBackend) -> None:
+    """Wherever they are read; what was held is free again when its request has ended."""
+    size = 1024
+    held: list[dict[str, Any]] = []
+
+    async def hold(scope: Any, receive: Any, send: Any) -> None:
+        held.append(await receive())
+        await consume(scope, receive, send)
+
+    async def consume(_: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    shedder = Shedder(hold, max_requests=9, max_body_bytes=size)
+    messages = [{"type": "http.request", "body": b"x" * size, "more_body": True}] * BODIES
+    messages.append({"type": "http.request", "body": b"", "more_body": False})
+
+    async def send(_: Any) -> None: ...
+
+    for _ in range(2):
+        parts = iter(messages)
+
+        async def receive(parts: Any = parts) -> Any:
+            return next(parts)
+
+        await shedder({"type": "http", "path": "/"}, receive, send)
+
+    assert 2 == len(held)
+    assert not backend.published
+    shedder.hold(size * BODIES)
+    app = build_app(make_site(backend))
+    full = Shedder(app, max_requests=9, max_body_bytes=4096)
+    full.hold(4096 * BODIES)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(full), base_url="http://gateway") as http:
+        launch = await http.post(LAUNCH, json={"item": "tea"})
+        retry = await http.post("/api/celery/tasks/01890000-0000-7000-8000-000000000000/retry", json={})
+    assert ["gateway_busy"] * 2 == [launch.json()["code"], retry.json()["code"]]
