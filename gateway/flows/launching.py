@@ -27,7 +27,7 @@ from gateway.flows.services import Services
 from gateway.launch.batch import BatchBody, gather_faults, read_item
 from gateway.launch.idempotency import join, make_claim, replay
 from gateway.launch.launch import DryRun, Launch, Receipt, show_dry_run, write_joined_receipt, write_receipt
-from gateway.launch.offer import Held, Known, Offer, Outcome, Published, QueueFull, Withheld
+from gateway.launch.offer import PUBLISHED, Held, Known, Offer, Outcome, Published, QueueFull, Withheld
 from gateway.launch.prepare import Wish, prepare, repeat
 from gateway.launch.request import RetryBody
 from gateway.launch.task_id import ENTROPY_BYTES, mint
@@ -78,8 +78,8 @@ async def launch_batch(
     identity = await services.ledger.identity()
     offers = [Offer(launch=_name(each, services, identity)) for each in sound]
     outcomes = await _settle(offers, services, all_or_nothing=batch.all_or_nothing)
-    accepting = (_accept_item(*each, services, prefix=prefix) for each in zip(offers, outcomes, strict=True))
-    answers = iter([await each for each in accepting])
+    pairs = zip(offers, outcomes, strict=True)
+    answers = iter([await _accept_item(*pair, services, prefix=prefix) for pair in pairs])
     return [next(answers) if isinstance(each, Launch) else each for each in prepared]
 
 
@@ -180,6 +180,8 @@ async def _accept(offer: Offer, outcome: Outcome, services: Services, *, prefix:
 
     Raises: LaunchError or BackendError for one that is no launch.
     """
+    if outcome is PUBLISHED:
+        return Accepted(write_receipt(offer.launch, prefix=prefix))
     match outcome:
         case Published(replaced=replaced, is_parked=is_parked):
             receipt = write_receipt(offer.launch, prefix=prefix)

@@ -120,7 +120,7 @@ def record(launch: Launch) -> LedgerEntry:
         task_type=launch.task_type,
         name=launch.name,
         params=launch.public_params,
-        secrets=tuple(sorted(launch.secret_names & launch.params.keys())),
+        secrets=tuple(sorted(launch.secret_names & launch.params.keys())) if launch.secret_names else (),
         queue=launch.queue,
         launched_at=launch.launched_at,
         expires_at=launch.expires_at,
@@ -170,6 +170,8 @@ def show_dry_run(launch: Launch) -> DryRun:
 
 def show_params(launch: Launch) -> str:
     """Return the `kwargsrepr`, which logs and events show: secrets masked, length bounded."""
-    masked = {name: "***" if name in launch.secret_names else value for name, value in launch.params.items()}
-    text = repr(masked)
+    params = launch.params
+    if launch.secret_names:
+        params = {name: "***" if name in launch.secret_names else value for name, value in params.items()}
+    text = repr(params)
     return text if len(text) <= REPR_CHARACTERS else text[: REPR_CHARACTERS - 1] + "…"

@@ -24,6 +24,9 @@ _DECODE = msgspec.json.Decoder().decode
 _ENCODE = msgspec.json.Encoder().encode
 
 
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+
+
 def parse_body(raw: bytes) -> Any:
     """Parse one body.
 
@@ -60,15 +63,23 @@ def _explain(error: msgspec.DecodeError) -> str:
 
 
 def _check_depth(raw: bytes) -> None:
-    depth = deepest = 0
-    for byte in _STRING.sub(b"", raw):
-        if byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    if deepest > MAX_DEPTH:
+    """Take away innermost pairs, level by level: what is left after as many levels as are allowed is too deep."""
+    brackets = left = _STRING.sub(b"", raw).translate(None, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        left = left.replace(b"[]", b"").replace(b"{}", b"")
+        if not left:
+            return
+    # What is left may also be brackets that do not match, which the reader of JSON says better.
+    if _measure_depth(brackets) > MAX_DEPTH:
         raise MalformedBodyError(f"the body is nested deeper than {MAX_DEPTH} levels")
+
+
+def _measure_depth(brackets: bytes) -> int:
+    depth = deepest = 0
+    for bracket in brackets:
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _is_proven_single(value: Any, raw: bytes, *, objects: int) -> bool:

@@ -118,7 +118,9 @@ class Lanes(Struct, frozen=True, kw_only=True):
 
     def choose(self, queue: str, priority: int | None) -> str:
         """Return the list of a queue for a priority."""
-        wanted = min(priority or 0, MAX_PRIORITY)
+        if not priority:
+            return self.key_prefix + queue
+        wanted = min(priority, MAX_PRIORITY)
         return self._name(queue, max(step for step in self.steps if step <= wanted))
 
     def list_all(self, queue: str) -> tuple[str, ...]:
