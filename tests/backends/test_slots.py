@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 from hypothesis import HealthCheck, settings
@@ -20,7 +22,7 @@ from gateway.backends.redis.results import RedisResults
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.deployment import Deployment
 from gateway.errors import ConcurrencyLimitError
-from gateway.flows.launching import Accepted, launch
+from gateway.flows.launching import Accepted, Key, launch
 from gateway.flows.services import Services
 from gateway.launch.prepare import Wish
 from gateway.loading import compile_sources
@@ -163,3 +165,32 @@ async def test_a_crowd_gets_no_more_places_than_there_are(valkey_url: str, polic
     assert expected == (len(launched), len(joined), len(rejected))
     assert (len(launched), LIMIT) == (queued, holders)
     assert revoked == (198 if policy == "replace" else 0)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_clock_that_jumps_moves_no_lease_and_no_key(valkey_url: str, hours: int) -> None:
+    """What expires does so by Redis's clock, whatever the gateway's says."""
+    client = connect(f"{valkey_url[:-1]}12", deadline_s=5)
+    await client.flushdb()
+    services = Services(
+        publisher=RedisPublisher(client, prefix=PREFIX, lanes=Lanes(), origin="t", deadline_s=5),
+        ledger=RedisLedger(client, prefix=PREFIX, deadline_s=5),
+        results=RedisResults(client, key_prefix="", deadline_s=5),
+        workers=MemoryBackend(),
+    )
+    jumped = msgspec.structs.replace(services, clock=lambda: datetime.now(UTC) + timedelta(hours=hours))
+    wish, key = Wish(task_type="reject", params={"company": "a"}), Key(key="k", caller="")
+
+    for first, second in ((services, jumped), (jumped, services)):
+        await client.flushdb()
+        begun = await launch(wish, compile_tasks(), first, prefix="/p", key=key)
+        replayed = await launch(wish, compile_tasks(), second, prefix="/p", key=key)
+        await launch(wish, compile_tasks(), second, prefix="/p")
+        with pytest.raises(ConcurrencyLimitError):
+            await launch(wish, compile_tasks(), second, prefix="/p")
+        leases = [await client.pttl(key) async for key in client.scan_iter(f"{PREFIX}slot:*")]
+        kept_s = [await client.ttl(key) async for key in client.scan_iter(f"{PREFIX}key:*")]
+        assert (begun.receipt, True) == (replayed.receipt, replayed.is_replay)
+        assert leases == [pytest.approx(3_600_000, abs=10_000)]
+        assert kept_s == [pytest.approx(86_400, abs=10)]
+    await client.aclose()
