@@ -1,0 +1,128 @@
+"""The servers that are measured, each a process of its own on a free loopback port."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+import yaml
+
+from gateway.demo.valkey import find_free_port
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+HOST = "127.0.0.1"
+BASELINES = HERE / "baselines"
+VENV = HERE / ".venv"
+PARAMS = {"company_id": "76123456-7", "months": 3}
+BY_NAME = {"task_type": "sii.sync_documents", "params": PARAMS}
+API = "/api/celery"
+LAUNCH, LAUNCH_TYPED, LAUNCH_BATCH = (
+    f"{API}/tasks/launch",
+    f"{API}/tasks/launch/sii.sync_documents",
+    f"{API}/tasks/launch/batch",
+)
+
+
+class Server(NamedTuple):
+    """A server that answers."""
+
+    url: str
+    pid: int
+
+
+def make_venv() -> str:
+    """Make the environment of the baselines once; return its interpreter."""
+    python = VENV / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
+        requirements = str(BASELINES / "requirements.txt")
+        subprocess.run(
+            [str(python), "-m", "pip", "-qq", "--disable-pip-version-check", "install", "-r", requirements], check=True
+        )
+    return str(python)
+
+
+@contextlib.contextmanager
+def run_gateway(redis_url: str, *, config: Path = ROOT / "tasks.yaml") -> Iterator[Server]:
+    """Run the gateway."""
+    env = {"GATEWAY_BROKER_URL": redis_url, "GATEWAY_CONFIG": str(config), "GATEWAY_LOG_LEVEL": "error"}
+    with _run([sys.executable, "-m", "gateway", "serve", "--port", "{port}"], env) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def run_thousand(redis_url: str) -> Iterator[Server]:
+    """Run the gateway with 1,000 task types, the one that is launched among them."""
+    tasks = yaml.safe_load((ROOT / "tasks.yaml").read_text())
+    sample = tasks["tasks"]["sii.sync_documents"]
+    tasks["tasks"] |= {f"other.task_{number}": sample for number in range(1000 - len(tasks["tasks"]))}
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "tasks.yaml")
+        dumper = yaml.SafeDumper
+        dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
+        config.write_text(yaml.dump(tasks, Dumper=dumper, allow_unicode=True))
+        with run_gateway(redis_url, config=config) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def run_asgi(module: str, redis_url: str, *, python: str = sys.executable) -> Iterator[Server]:
+    """Run an ASGI app of the baselines under uvicorn."""
+    argv = [python, "-m", "uvicorn", f"{module}:app", "--port", "{port}", "--loop", "uvloop", "--http", "httptools"]
+    with _run([*argv, "--no-access-log", "--log-level", "error"], {"BENCH_REDIS": redis_url}, cwd=BASELINES) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def run_flower(redis_url: str, *, python: str) -> Iterator[Server]:
+    """Run Flower."""
+    argv = [
+        python,
+        "-m",
+        "celery",
+        "-A",
+        "flower_app",
+        "flower",
+        f"--address={HOST}",
+        "--port={port}",
+        "--logging=error",
+    ]
+    env = {"BENCH_REDIS": redis_url, "FLOWER_UNAUTHENTICATED_API": "true"}
+    with _run(argv, env, cwd=BASELINES) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _run(argv: list[str], env: dict[str, str], *, cwd: Path = ROOT) -> Iterator[Server]:
+    port = find_free_port(HOST)
+    argv = [word.replace("{port}", str(port)) for word in argv]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(argv, cwd=cwd, env=os.environ | env, stdout=log, stderr=log)
+        try:
+            _wait_for(port, process)
+            yield Server(f"http://{HOST}:{port}", process.pid)
+        finally:
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()
+            process.wait()
+
+
+def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"http://{HOST}:{port}/", timeout=5)
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"{process.args} does not listen")
