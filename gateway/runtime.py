@@ -40,7 +40,7 @@ from gateway.web.app import build_app
 from gateway.web.shedding import Shedder
 from gateway.web.site import Site
 
-GARBAGE_THRESHOLD = 20_000
+GARBAGE_THRESHOLD = 50_000
 """Objects that may gather before a search for cycles; a request leaves a few dozen, and hardly ever a cycle."""
 DEADLINE_SHARE = 0.9
 """Of the deadline promised to callers, what the waits inside may use."""
