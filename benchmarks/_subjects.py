@@ -2,12 +2,13 @@
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,6 +99,19 @@ def run_flower(redis_url: str, *, python: str) -> Iterator[Server]:
     env = {"BENCH_REDIS": redis_url, "FLOWER_UNAUTHENTICATED_API": "true"}
     with _run(argv, env, cwd=BASELINES) as server:
         yield server
+
+
+@contextlib.contextmanager
+def alone(server: Server, among: Iterable[Server]) -> Iterator[None]:
+    """Let one server run, and the others wait: even an idle one asks its broker about workers."""
+    others = {other.pid for other in among} - {server.pid}
+    try:
+        for pid in others:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in others:
+            os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager

@@ -23,7 +23,8 @@ class Subject(NamedTuple):
     """One server under one kind of request."""
 
     label: str
-    url: str
+    server: subjects.Server
+    path: str
     body: Any
     connections: int = 32
     launches: int = 1
@@ -56,14 +57,14 @@ def _start(stack: contextlib.ExitStack, redis_url: str, python: str) -> tuple[li
     batch = {"items": [subjects.BY_NAME] * 1000}
     kwargs = {"kwargs": subjects.PARAMS}
     return [
-        Subject("gateway, by name", gateway.url + subjects.LAUNCH, subjects.BY_NAME),
-        Subject("gateway, typed route", gateway.url + subjects.LAUNCH_TYPED, subjects.PARAMS),
-        Subject("gateway, 1,000 task types", thousand.url + subjects.LAUNCH, subjects.BY_NAME),
-        Subject("gateway, batches of 1,000", gateway.url + subjects.LAUNCH_BATCH, batch, 4, 1000),
-        Subject("FastAPI router", f"{router.url}/tasks/launch", subjects.BY_NAME),
-        Subject("Flower send-task", f"{flower.url}/api/task/send-task/sii.sync_documents", kwargs),
-        Subject("empty Litestar POST", f"{litestar.url}/launch", subjects.BY_NAME),
-        Subject("bare ASGI callable", f"{bare.url}/launch", subjects.BY_NAME),
+        Subject("gateway, by name", gateway, subjects.LAUNCH, subjects.BY_NAME),
+        Subject("gateway, typed route", gateway, subjects.LAUNCH_TYPED, subjects.PARAMS),
+        Subject("gateway, 1,000 task types", thousand, subjects.LAUNCH, subjects.BY_NAME),
+        Subject("gateway, batches of 1,000", gateway, subjects.LAUNCH_BATCH, batch, 4, 1000),
+        Subject("FastAPI router", router, "/tasks/launch", subjects.BY_NAME),
+        Subject("Flower send-task", flower, "/api/task/send-task/sii.sync_documents", kwargs),
+        Subject("empty Litestar POST", litestar, "/launch", subjects.BY_NAME),
+        Subject("bare ASGI callable", bare, "/launch", subjects.BY_NAME),
     ], gateway
 
 
@@ -72,8 +73,13 @@ def measure_rates(found: list[Subject], client: redis.Redis) -> dict[str, float]
     rates: dict[str, list[float]] = {subject.label: [] for subject in found}
     for round_ in range(ROUNDS + 1):
         for subject in found:
-            seconds = SECONDS if round_ else WARM_UP_S
-            rate = _load.measure_rate(subject.url, subject.body, seconds=seconds, connections=subject.connections)
+            with subjects.alone(subject.server, [other.server for other in found]):
+                rate = _load.measure_rate(
+                    subject.server.url + subject.path,
+                    subject.body,
+                    seconds=SECONDS if round_ else WARM_UP_S,
+                    connections=subject.connections,
+                )
             if round_:
                 rates[subject.label].append(rate * subject.launches)
             forget(client)
