@@ -13,6 +13,7 @@ from gateway.catalog.compiling import compile_catalog
 from gateway.catalog.deployment import Deployment, RouteTask
 from gateway.config import parse, read
 from gateway.config.document import AGAIN
+from gateway.config.issues import MAX_ISSUES, cut_issues
 from gateway.config.text import MAX_BYTES
 from gateway.errors import ConfigError, Issue
 from gateway.settings import Settings, is_redis
@@ -38,21 +39,26 @@ def compile_sources(sources: Sources, deployment: Deployment, *, generation: int
     unsound = [issue for _, issues in parsed for issue in issues]
     documents = [document for document, _ in parsed if document is not None]
     config, issues = read(documents)
+    if len(documents) < len(parsed) or len(issues) > MAX_ISSUES:
+        raise ConfigError(_arrange(unsound, issues))  # what is missing may well be what was not read
     catalog, more = compile_catalog(config, deployment, generation=generation)
-    if len(documents) < len(parsed):
-        more = []  # what is missing may well be in the file that cannot be read
+    found = _arrange(unsound, [*issues, *more])
+    if found:
+        raise ConfigError(found)
+    return catalog
+
+
+def _arrange(unsound: list[Issue], issues: list[Issue]) -> tuple[Issue, ...]:
+    """Put issues in the order of their places, and leave out what follows from others."""
     # What is not even sound YAML was read as something else; what that leads to says nothing new.
     blamed = {(issue.file, issue.line, issue.column) for issue in unsound}
     found = unsound + [
         issue
-        for issue in [*issues, *more]
+        for issue in issues
         if (issue.file, issue.line, issue.column) not in blamed and not issue.path.endswith(AGAIN)
     ]
-    if found:
-        # One mistake in `defaults` may be found in every task type.
-        once = dict.fromkeys(sorted(found, key=lambda issue: (issue.file, issue.line, issue.column, issue.path)))
-        raise ConfigError(tuple(once))
-    return catalog
+    once = dict.fromkeys(sorted(found, key=lambda issue: (issue.file, issue.line, issue.column, issue.path)))
+    return tuple(cut_issues(list(once)))
 
 
 def describe_deployment(settings: Settings, *, route: RouteTask | None = None) -> Deployment:

@@ -11,9 +11,10 @@ import msgspec
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.deployment import Deployment, Route
-from gateway.catalog.rules import CompiledRule, compile_rule
+from gateway.catalog.rules import CompiledRule, compile_rule, make_samples
 from gateway.catalog.task_type import TaskType
 from gateway.config import Config, Path, TaskSpec
+from gateway.config.issues import Issues
 from gateway.errors import Issue, RefusedParamsError
 from gateway.schema import ParameterSet, SchemaIssue, check_named, compile_parameters
 
@@ -26,23 +27,26 @@ def compile_catalog(config: Config, deployment: Deployment, *, generation: int) 
     Shape: the issues carry the place of what they blame, in no particular order.
     """
     complaints = check_named(config.schemas)
-    issues = [_blame(config, ("schemas",), complaint) for complaint in complaints]
+    issues = Issues()
+    issues.add(_blame(config, ("schemas",), complaint) for complaint in complaints)
     broken = frozenset(str(complaint.path[0]) for complaint in complaints)
     task_types: dict[str, TaskType] = {}
     for key, spec in config.tasks.items():
+        if issues.is_full:
+            break
         params, complaints = compile_parameters(spec.parameters, named=config.schemas, broken=broken, type_name=key)
-        issues += (_blame(config, ("tasks", key, "parameters"), complaint) for complaint in complaints)
+        issues.add(_blame(config, ("tasks", key, "parameters"), complaint) for complaint in complaints)
         if params is None:
             continue
         rules = list(_compile_rules(config, key, spec, params))
-        issues += (each for each in rules if isinstance(each, Issue))
+        issues.add(each for each in rules if isinstance(each, Issue))
         sound = tuple(each for each in rules if isinstance(each, CompiledRule))
         task_type = _compile(key, spec, params, sound, deployment)
-        issues += _check_visibility(config, task_type, deployment)
-        issues += _check_examples(config, task_type)
+        issues.add(_check_visibility(config, task_type, deployment))
+        issues.add(_check_examples(config, task_type))
         task_types[key] = task_type
     digest = _digest(config)
-    return Catalog(task_types=task_types, digest=digest, generation=generation), issues
+    return Catalog(task_types=task_types, digest=digest, generation=generation), list(issues)
 
 
 def _compile(
@@ -97,9 +101,12 @@ def _check_visibility(config: Config, task_type: TaskType, deployment: Deploymen
 
 
 def _compile_rules(config: Config, key: str, spec: TaskSpec, params: ParameterSet) -> Iterator[CompiledRule | Issue]:
+    if not spec.rules:
+        return
     examples = [params.accept(example) for example in spec.examples if not params.find_faults(example)]
+    samples = [*make_samples(spec.parameters, config.schemas), *examples]
     for index, rule in enumerate(spec.rules):
-        compiled = compile_rule(rule, spec.parameters, named=config.schemas, examples=examples)
+        compiled = compile_rule(rule, spec.parameters, samples=samples)
         if isinstance(compiled, CompiledRule):
             yield compiled
         else:

@@ -6,8 +6,7 @@ Source: the CEL language definition; `&&` and `||` absorb an error on the side t
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import cel
@@ -15,6 +14,7 @@ from msgspec import Struct
 
 from gateway.catalog.samples import UnsureError, make_sample
 from gateway.config import Parameter, Rule, Schema
+from gateway.config.words import find_near, show_text
 from gateway.errors import Fault
 
 _TYPES = frozenset({"bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"})
@@ -56,39 +56,45 @@ class RuleComplaint(Struct, frozen=True):
 
 
 def compile_rule(
-    rule: Rule, parameters: Mapping[str, Parameter], *, named: Mapping[str, Schema], examples: Sequence[Any]
+    rule: Rule, parameters: Mapping[str, Parameter], *, samples: Sequence[Any]
 ) -> CompiledRule | RuleComplaint:
-    """Compile one rule; `examples` are params that the schemas accept, defaults included."""
+    """Compile one rule, and try it out on samples of params."""
     try:
         program = cel.compile(rule.rule)
     except ValueError as error:
         return RuleComplaint(f"a rule that does not parse: {_first_line(error)}", "a CEL expression")
-    complaint = next(_find_unknown(rule.rule, program, parameters), None)
+    code = _STRING.sub("''", rule.rule)
+    # Literal indexes are looked for in the whole source, as `code` has no strings any more.
+    names = [*_MEMBER.findall(code), *(single or double for single, double in _INDEX.findall(rule.rule))]
+    complaint = next(_find_unknown(code, names, program, parameters), None)
     if complaint is None:
-        complaint = _try_out(program, [*_make_samples(parameters, named), *examples])
+        # No more than is asked for: a sample may have thousands of members, and a task type a hundred rules.
+        complaint = _try_out(program, [{name: each[name] for name in names if name in each} for each in samples])
     return complaint or CompiledRule(rule.rule, rule.message, rule.parameter, program)
 
 
 def _first_line(error: Exception) -> str:
     text = str(error)
-    return text[text.find("ERROR") :].splitlines()[0].removeprefix("ERROR: <input>:").partition(" expecting ")[0][:120]
+    first = text[text.find("ERROR") :].splitlines()[0].removeprefix("ERROR: <input>:").partition(" expecting ")[0]
+    return show_text(first, longest=120)
 
 
-def _find_unknown(source: str, program: cel.Program, parameters: Mapping[str, Parameter]) -> Iterator[RuleComplaint]:
-    code = _STRING.sub("''", source)
-    names = [*_MEMBER.findall(code), *(single or double for single, double in _INDEX.findall(source))]
+def _find_unknown(
+    code: str, names: Iterable[str], program: cel.Program, parameters: Mapping[str, Parameter]
+) -> Iterator[RuleComplaint]:
     for name in names:
         if name not in parameters:
-            near = get_close_matches(name, parameters, n=1)
-            hint = f"did you mean `params.{near[0]}`?" if near else None
-            yield RuleComplaint(f"a rule over the unknown parameter `{name}`", "a declared one", hint)
+            near = find_near(name, parameters)
+            hint = None if near is None else f"did you mean `params.{near}`?"
+            yield RuleComplaint(f"a rule over the unknown parameter `{show_text(name)}`", "a declared one", hint)
+    known = {"params", *_TYPES, *_BOUND.findall(code)}
     for name in program.variables():
-        if name != "params" and name not in _TYPES and name not in _BOUND.findall(code):
+        if name not in known:
             hint = f"did you mean `params.{name}`?" if name in parameters else None
-            yield RuleComplaint(f"a rule over the unknown name `{name}`", "`params` and its members", hint)
+            yield RuleComplaint(f"a rule over the unknown name `{show_text(name)}`", "`params` and its members", hint)
     for name in program.functions():
         if name.isidentifier() and not any(_is_function(call.format(name)) for call in _CALLS):
-            yield RuleComplaint(f"a rule with the unknown function `{name}`", "a function of CEL")
+            yield RuleComplaint(f"a rule with the unknown function `{show_text(name)}`", "a function of CEL")
 
 
 def _is_function(call: str) -> bool:
@@ -100,8 +106,8 @@ def _is_function(call: str) -> bool:
     return True
 
 
-def _make_samples(parameters: Mapping[str, Parameter], named: Mapping[str, Schema]) -> list[dict[str, Any]]:
-    """Make params to try a rule on: all of them, and the required ones alone."""
+def make_samples(parameters: Mapping[str, Parameter], named: Mapping[str, Schema]) -> list[dict[str, Any]]:
+    """Make params to try a task type's rules on: all of them, and the required ones alone."""
     try:
         whole = {name: make_sample(each.schema, named=named) for name, each in parameters.items()}
     except UnsureError:
@@ -110,7 +116,7 @@ def _make_samples(parameters: Mapping[str, Parameter], named: Mapping[str, Schem
     return [whole, least]
 
 
-def _try_out(program: cel.Program, samples: list[Any]) -> RuleComplaint | None:
+def _try_out(program: cel.Program, samples: Iterable[Any]) -> RuleComplaint | None:
     """Find a rule that yields no boolean, or whose types do not meet, on params of the declared types."""
     for sample in samples:
         try:

@@ -1,11 +1,11 @@
 """What a task type's keys must say of each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gateway.config.document import Document, Path
 from gateway.config.model import TaskSpec
 from gateway.config.reading import make_issue
-from gateway.config.words import list_choices, suggest
+from gateway.config.words import list_choices, show_text, suggest
 from gateway.errors import Issue
 
 RESERVED_KEYS = frozenset({"batch"})
@@ -28,10 +28,15 @@ def check_task(document: Document, key: str, spec: TaskSpec) -> Iterator[Issue]:
     yield from _check_rules(document, key, spec)
     yield from _check_concurrency(document, key, spec)
     for name in ("tags", "caller_options"):
-        items = getattr(spec, name) or ()
-        for index, item in enumerate(items):
-            if item in items[:index]:
-                yield make_issue(document, (*path, name, index), f"`{item}` again", "each once")
+        yield from _check_once(document, (*path, name), getattr(spec, name) or ())
+
+
+def _check_once(document: Document, path: Path, items: Sequence[str]) -> Iterator[Issue]:
+    seen: set[str] = set()
+    for index, item in enumerate(items):
+        if item in seen:
+            yield make_issue(document, (*path, index), f"`{item}` again", "each once")
+        seen.add(item)
 
 
 def _check_limits(document: Document, key: str, spec: TaskSpec) -> Iterator[Issue]:
@@ -71,11 +76,11 @@ def _check_concurrency(document: Document, key: str, spec: TaskSpec) -> Iterator
     for index, name in enumerate(policy.key):
         at = (*path, "key", index)
         if name not in spec.parameters:
-            yield make_issue(document, at, f"`{name}`", _list_parameters(spec), suggest(name, spec.parameters))
+            got = f"`{show_text(name)}`"
+            yield make_issue(document, at, got, _list_parameters(spec), suggest(name, spec.parameters))
         elif spec.parameters[name].secret:
             yield make_issue(document, at, f"`{name}`", "a parameter that is not secret: the key is kept in the ledger")
-        elif name in policy.key[:index]:
-            yield make_issue(document, at, f"`{name}` again", "each once")
+    yield from _check_once(document, (*path, "key"), policy.key)
     longest = (spec.expires_s or 0) + (spec.time_limit_s or 0)
     lease_at = (*path, "lease_s")
     if policy.lease_s < longest:
@@ -95,4 +100,5 @@ def _check_rules(document: Document, key: str, spec: TaskSpec) -> Iterator[Issue
         name = rule.parameter
         if name is not None and name not in spec.parameters:
             path = ("tasks", key, "rules", index, "parameter")
-            yield make_issue(document, path, f"`{name}`", _list_parameters(spec), suggest(name, spec.parameters))
+            got = f"`{show_text(name)}`"
+            yield make_issue(document, path, got, _list_parameters(spec), suggest(name, spec.parameters))

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from gateway.config.checks import check_task
 from gateway.config.document import Document, Path
+from gateway.config.issues import Issues
 from gateway.config.model import Execution, Schema, TasksFile, TaskSpec
 from gateway.config.reading import make_issue, read_file
 from gateway.errors import Issue
@@ -31,34 +32,36 @@ class Config(Struct, frozen=True, kw_only=True):
 
 
 def read(documents: Sequence[Document]) -> tuple[Config, list[Issue]]:
-    """Read documents into one config; later stages add their issues to those returned."""
-    issues: list[Issue] = []
+    """Read documents into one config; with more than `MAX_ISSUES` issues it is not whole, and nothing is judged by it."""
+    issues = Issues()
     homes: dict[str, Document] = {}
     tasks: dict[str, TaskSpec] = {}
     schemas: dict[str, Schema] = {}
     folded: dict[str, str] = {}
     for document in documents:
         file, broken = read_file(document)
-        issues += broken
+        issues.add(broken)
         schemas |= {
             name: schema for name, schema in file.schemas.items() if _claim(document, ("schemas", name), homes, issues)
         }
         for key, spec in file.tasks.items():
+            if issues.is_full:
+                break
             if _claim(document, ("tasks", key), homes, issues):
-                issues += _check_look_alike(document, key, folded, homes)
+                issues.add(_check_look_alike(document, key, folded, homes))
                 tasks[key] = _apply(file, spec)
-                issues += check_task(document, key, tasks[key])
-    return Config(tasks=tasks, schemas=schemas, documents=homes), issues
+                issues.add(check_task(document, key, tasks[key]))
+    return Config(tasks=tasks, schemas=schemas, documents=homes), list(issues)
 
 
-def _claim(document: Document, path: tuple[str, str], homes: dict[str, Document], issues: list[Issue]) -> bool:
+def _claim(document: Document, path: tuple[str, str], homes: dict[str, Document], issues: Issues) -> bool:
     """Give a name to its document, unless another file has it."""
     home = homes.setdefault(".".join(path), document)
     if home is document:
         return True
     first = home.keys[path]
     wanted = f"each name once; the first is at {home.file}:{first.line}:{first.column}"
-    issues.append(make_issue(document, path, "the same name again", wanted, is_key=True))
+    issues.add([make_issue(document, path, "the same name again", wanted, is_key=True)])
     return False
 
 

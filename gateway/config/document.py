@@ -11,14 +11,14 @@ import msgspec
 import yaml
 from msgspec import Struct
 
+from gateway.config.issues import FULL_FOUND, FULL_WANTED, MAX_ISSUES, make_issue_at
 from gateway.config.scalars import Surprise, read_plain
 from gateway.config.syntax import explain
-from gateway.config.text import HIDDEN, decode, name_hidden
-from gateway.config.words import show_path, show_value
+from gateway.config.text import HIDDEN, MAX_DIRECTIVES, decode, find_excess, name_hidden
+from gateway.config.words import show_text, show_value
 from gateway.errors import Issue
 
 MAX_DEPTH = 32
-MAX_ISSUES = 100
 MAX_NODES = 100_000
 SHOWN_STEPS = 4
 Path = tuple[str | int, ...]
@@ -62,6 +62,10 @@ def parse(data: bytes, *, file: str) -> tuple[Document | None, list[Issue]]:
         builder.blame(Place(flaw.line, flaw.column), (), flaw.found, flaw.wanted, flaw.hint)
     if text is None:
         return builder.finish()
+    excess = find_excess(text)
+    if excess is not None:
+        builder.cut(Place(*excess), (), f"more than {MAX_DIRECTIVES} %TAG directives", "none: tags are refused")
+        return builder.finish()
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.take(event)
@@ -95,7 +99,7 @@ class _Builder:
         if self._nodes > MAX_NODES:
             self.cut(place, (), f"more than {MAX_NODES} keys and values", "a smaller file, or a folder of several")
         elif len(self._issues) >= MAX_ISSUES:
-            self.cut(place, (), f"{MAX_ISSUES} issues before this line", "those mended first")
+            self.cut(place, (), FULL_FOUND, FULL_WANTED)
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
@@ -104,7 +108,7 @@ class _Builder:
         elif isinstance(event, yaml.AliasEvent):
             if not self._stack or self._stack[-1].key != "<<":  # a merge key has been blamed already
                 hint = _SHARE if event.anchor in self._anchors else "quote a text that begins with `*`"
-                self._blame_here(place, f"the alias *{event.anchor}", "the value itself", hint)
+                self._blame_here(place, f"the alias *{show_text(str(event.anchor))}", "the value itself", hint)
             self._put(None, place)
         elif isinstance(event, yaml.ScalarEvent):
             self._check_node(event, place)
@@ -126,17 +130,8 @@ class _Builder:
 
     def blame(self, place: Place, path: Path, found: str, wanted: str, hint: str | None = None) -> None:
         """Note an issue."""
-        self._issues.append(
-            Issue(
-                file=self._file,
-                line=place.line,
-                column=place.column,
-                path=show_path(path),
-                found=found,
-                wanted=wanted,
-                hint=hint,
-            )
-        )
+        issue = make_issue_at(self._file, place.line, place.column, path, found=found, wanted=wanted, hint=hint)
+        self._issues.append(issue)
 
     def cut(self, place: Place, path: Path, found: str, wanted: str, hint: str | None = None) -> None:
         """Note an issue after which reading on makes no sense."""
@@ -209,7 +204,7 @@ class _Builder:
     def _check_node(self, event: Any, place: Place) -> None:
         if event.anchor is not None:
             self._anchors.add(event.anchor)
-            self._blame_here(place, f"the anchor &{event.anchor}", "the value itself", _SHARE)
+            self._blame_here(place, f"the anchor &{show_text(event.anchor)}", "the value itself", _SHARE)
         if event.tag is not None:
             tag = _shorten_tag(event.tag)
             hint = None if tag.startswith("!!") else "quote a text that begins with `!`"
@@ -230,7 +225,7 @@ _SHARE = "share a schema under `schemas` and `$ref`, an option under `defaults`"
 
 
 def _shorten_tag(tag: str) -> str:
-    return HIDDEN.sub("?", tag.replace("tag:yaml.org,2002:", "!!"))[:80]
+    return show_text(tag.replace("tag:yaml.org,2002:", "!!"))
 
 
 def _place(event: Any) -> Place:

@@ -4,7 +4,7 @@ What comes in: issues, and the content of the files that they blame. What goes o
 """
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.config.text import split_lines
 from gateway.errors import Issue
@@ -16,7 +16,21 @@ _TAB = "    "
 
 def render_issue(issue: Issue, sources: Mapping[str, bytes]) -> str:
     """Render an issue with its line; without one when there is no such line to show."""
-    line = _find_line(sources.get(issue.file, b""), issue.line)
+    return _render(issue, _split(sources.get(issue.file, b"")))
+
+
+def render_issues(issues: Iterable[Issue], sources: Mapping[str, bytes]) -> str:
+    """Render issues, a blank line between them."""
+    lines = {file: _split(data) for file, data in sources.items()}
+    return "\n\n".join(_render(issue, lines.get(issue.file, [])) for issue in issues)
+
+
+def _split(data: bytes) -> list[str]:
+    return split_lines(data.decode("utf-8-sig", errors="replace"))
+
+
+def _render(issue: Issue, lines: Sequence[str]) -> str:
+    line = lines[issue.line - 1] if issue.line <= len(lines) else ""
     if not line.strip():
         return str(issue)
     start = max(0, issue.column - 1 - WINDOW // 2) if len(line) > WINDOW else 0
@@ -26,16 +40,6 @@ def render_issue(issue: Issue, sources: Mapping[str, bytes]) -> str:
     shown = cut + line[start:end] + ("…" if end < len(line) else "")
     gutter = f"{issue.line:>5} | "
     return "\n".join([str(issue), gutter + _flatten(shown), " " * (len(gutter) + _measure(before)) + "^"])
-
-
-def render_issues(issues: Iterable[Issue], sources: Mapping[str, bytes]) -> str:
-    """Render issues, a blank line between them."""
-    return "\n\n".join(render_issue(issue, sources) for issue in issues)
-
-
-def _find_line(data: bytes, number: int) -> str:
-    lines = split_lines(data.decode("utf-8-sig", errors="replace"))
-    return lines[number - 1] if number <= len(lines) else ""
 
 
 def _flatten(text: str) -> str:

@@ -4,10 +4,12 @@ These structs are the single source of the file's structure: the reader converts
 written from them, descriptions included. Semantics (does a default fit its schema?) live in `checks` and `schema`.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct
 
+MAX_ITEMS = 100
+"""How many tags, rules and examples a task type may have."""
 CallerOption = Literal["countdown_s", "eta", "expires_s", "priority"]
 OnConflict = Literal["reject", "join_existing", "replace"]
 Schema = dict[str, Any] | bool
@@ -96,7 +98,7 @@ class Execution(FileStruct, frozen=True, kw_only=True):
         Count | None, Meta(description="Launches are refused while so many messages wait in the queue.")
     ] = None
     caller_options: Annotated[
-        tuple[CallerOption, ...] | None,
+        Annotated[tuple[CallerOption, ...], Meta(max_length=len(get_args(CallerOption)))] | None,
         Meta(description="The options that a caller may set at launch; none when left out."),
     ] = None
 
@@ -127,7 +129,10 @@ class Concurrency(FileStruct, frozen=True, kw_only=True):
 
     key: Annotated[
         tuple[ParameterName, ...],
-        Meta(description="The parameters that tell tasks apart; all tasks of the type share the limit when left out."),
+        Meta(
+            max_length=MAX_ITEMS,
+            description="The parameters that tell tasks apart; all tasks of the type share the limit when left out.",
+        ),
     ] = ()
     limit: Annotated[int, Meta(ge=1, le=1000, description="How many may be under way, from launch to end.")] = 1
     on_conflict: Annotated[
@@ -153,16 +158,18 @@ class TaskSpec(Execution, frozen=True, kw_only=True):
     name: Annotated[CeleryName | None, Meta(description="The Celery name; the entry's key when left out.")] = None
     title: Annotated[Text | None, Meta(description="A short title for people.")] = None
     description: Annotated[Text | None, Meta(description="What the task does, for people.")] = None
-    tags: Annotated[tuple[Tag, ...], Meta(description="Groups of the catalog.")] = ()
+    tags: Annotated[tuple[Tag, ...], Meta(max_length=MAX_ITEMS, description="Groups of the catalog.")] = ()
     parameters: Annotated[
         dict[ParameterName, Parameter],
         Meta(description="A JSON Schema 2020-12 per parameter, plus `required` (boolean) and `secret`."),
     ] = {}
-    rules: Annotated[tuple[Rule, ...], Meta(description="Conditions across parameters.")] = ()
+    rules: Annotated[tuple[Rule, ...], Meta(max_length=MAX_ITEMS, description="Conditions across parameters.")] = ()
     concurrency: Annotated[
         Concurrency | None, Meta(description="A limit to the tasks under way at once; none when left out.")
     ] = None
-    examples: Annotated[tuple[dict[str, Any], ...], Meta(description="Params as a caller may send them.")] = ()
+    examples: Annotated[
+        tuple[dict[str, Any], ...], Meta(max_length=MAX_ITEMS, description="Params as a caller may send them.")
+    ] = ()
     deprecated: Annotated[bool, Meta(description="Still works, but callers should leave it.")] = False
 
 

@@ -8,9 +8,10 @@ from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, inspect
 
 from gateway.config.document import Document, Path
+from gateway.config.issues import MAX_ISSUES, make_issue_at
 from gateway.config.model import Execution, Parameter, Schema, TasksFile, TaskSpec
 from gateway.config.scalars import read_plain
 from gateway.config.words import list_choices, name_odd_character, show_path, show_type, show_value, suggest
@@ -23,7 +24,10 @@ _ELSEWHERE = (TasksFile, Execution)
 
 
 def read_file(document: Document) -> tuple[TasksFile, list[Issue]]:
-    """Read one document into the model; what is broken is left out, and is among the issues."""
+    """Read one document into the model; what is broken is left out, and is among the issues.
+
+    Shape: with more than `MAX_ISSUES` issues reading stopped there.
+    """
     reader = _Reader(document)
     sound = reader.read_members(document.value, TasksFile, ())
     complete: dict[str, Any] = {"version": 1, "tasks": {}} | sound
@@ -43,15 +47,8 @@ def make_issue(
     while place is None and steps:
         steps -= 1
         place = document.keys.get(path[:steps]) or document.values.get(path[:steps])
-    return Issue(
-        file=document.file,
-        line=place.line if place else 1,
-        column=place.column if place else 1,
-        path=show_path(path),
-        found=found,
-        wanted=wanted,
-        hint=hint,
-    )
+    line, column = (place.line, place.column) if place else (1, 1)
+    return make_issue_at(document.file, line, column, path, found=found, wanted=wanted, hint=hint)
 
 
 class _Reader:
@@ -72,7 +69,7 @@ class _Reader:
             return self._read_struct(value, kind, path)
         origin = get_origin(kind)
         if origin is tuple:
-            return self._read_list(value, get_args(kind)[0], path)
+            return self._read_list(value, get_args(kind)[0], path, longest=_find_longest(hint))
         if origin is dict and get_args(kind)[1] is not Any:
             key_hint, item_hint = get_args(kind)
             return self._read_mapping(value, key_hint, item_hint, path)
@@ -82,6 +79,9 @@ class _Reader:
         self.issues.append(make_issue(self._document, path, found, wanted, hint, is_key=is_key))
         return BROKEN
 
+    def _is_full(self) -> bool:
+        return len(self.issues) > MAX_ISSUES
+
     def _read_leaf(self, value: Any, hint: Any, path: Path) -> Any:
         if value is None and type(None) in get_args(_strip(hint)):
             return self._blame(path, "null", show_type(hint), "leave the key out to say nothing")
@@ -89,11 +89,13 @@ class _Reader:
             return msgspec.convert(value, hint)
         return self._blame(path, show_value(value), show_type(hint), _suggest(value, hint))
 
-    def _read_list(self, value: Any, hint: Any, path: Path) -> Any:
+    def _read_list(self, value: Any, hint: Any, path: Path, *, longest: int | None) -> Any:
         if not isinstance(value, list):
             near = "an empty one is `[]`" if value is None else None
             return self._blame(path, show_value(value), "a list", near)
-        read = [self.read(item, hint, (*path, index)) for index, item in enumerate(value)]
+        if longest is not None and len(value) > longest:
+            self._blame((*path, longest), f"{len(value)} items", f"at most {longest}")
+        read = [self.read(item, hint, (*path, index)) for index, item in enumerate(value[:longest])]
         return tuple(item for item in read if item is not BROKEN)
 
     def _read_mapping(self, value: Any, key_hint: Any, hint: Any, path: Path) -> Any:
@@ -101,6 +103,8 @@ class _Reader:
             return self._blame(path, show_value(value), "a mapping", _suggest_empty(value))
         read: dict[str, Any] = {}
         for key, item in value.items():
+            if self._is_full():
+                break
             is_sound = self._check_name(key, key_hint, (*path, key))
             converted = self.read(item, hint, (*path, key))
             if hint == Schema:
@@ -121,6 +125,8 @@ class _Reader:
         hints = _find_hints(kind)
         read: dict[str, Any] = {}
         for key, item in value.items():
+            if self._is_full():
+                break
             if key in hints:
                 read[key] = self.read(item, hints[key], (*path, key))
             else:
@@ -168,6 +174,15 @@ def _find_origin(document: Document, path: Path) -> Path:
     origin = ("defaults", *path[2:])
     is_default = path[:1] == ("tasks",) and path[:3] not in document.values and origin[:2] in document.values
     return origin if is_default and len(path) > len(("tasks", "key")) else path
+
+
+@cache
+def _find_longest(hint: Any) -> int | None:
+    """Find how many items a list may have."""
+    info: Any = inspect.type_info(hint)
+    while not isinstance(info, inspect.VarTupleType):
+        info = info.type if isinstance(info, inspect.Metadata) else info.types[0]
+    return info.max_length
 
 
 @cache

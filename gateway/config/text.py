@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 MAX_BYTES = 1_048_576
 MAX_FLAWS = 100
+MAX_DIRECTIVES = 100
+"""The parser compares each %TAG directive with all those before it."""
 HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -18,6 +20,7 @@ HIDDEN = re.compile(
 _RAW = re.compile(f"{HIDDEN.pattern[:-1]}\x85\u2028\u2029\ufeff\ufffe\uffff]")
 """These too, unless they are escaped: line breaks that no editor counts, and what YAML does not allow."""
 _BREAK = re.compile("\r\n|[\r\n]")
+_DIRECTIVE = re.compile(r"(?:\A|(?<=[\r\n]))%TAG\b")
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -53,6 +56,12 @@ def decode(data: bytes) -> tuple[str | None, list[Flaw]]:
         if (match := _RAW.search(line)) is not None
     )
     return _RAW.sub("", text), list(islice(flaws, MAX_FLAWS))
+
+
+def find_excess(text: str) -> tuple[int, int] | None:
+    """Find the line and column of the first %TAG directive that is one too many."""
+    excess = next(islice(_DIRECTIVE.finditer(text), MAX_DIRECTIVES, None), None)
+    return None if excess is None else _locate(text[: excess.start()])
 
 
 def split_lines(text: str) -> list[str]:

@@ -10,6 +10,9 @@ from msgspec import inspect
 
 SHOWN_CHARACTERS = 60
 SHOWN_CHOICES = 8
+NEAR_CHARACTERS = 128
+NEAR_WORK = 30_000
+"""How many pairs of characters the search for one near miss may compare: a file may hold many names, and many misses."""
 
 
 def show_value(value: object) -> str:
@@ -19,17 +22,23 @@ def show_value(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     text = msgspec.json.encode(value).decode() if not isinstance(value, str) or value.isprintable() else ascii(value)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
+    return cut(text)
+
+
+def show_text(text: str, *, longest: int = SHOWN_CHARACTERS) -> str:
+    """Show a piece of a file without quotes: on one line, and no longer than anybody reads."""
+    piece = text[: longest + 1]
+    return cut(piece if piece.isprintable() else ascii(piece)[1:-1], longest=longest)
+
+
+def cut(text: str, *, longest: int = SHOWN_CHARACTERS) -> str:
+    """Cut a text that is too long, and show that it is."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def show_path(path: Iterable[str | int]) -> str:
     """Join the steps of a path; what a key may hold that a line of a log may not is escaped."""
-    return ".".join(_show_step(str(step)) for step in path)
-
-
-def _show_step(step: str) -> str:
-    shown = step if step.isprintable() else ascii(step)[1:-1]
-    return shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[: SHOWN_CHARACTERS - 1]}…"
+    return ".".join(show_text(str(step)) for step in path)
 
 
 def show_type(hint: Any) -> str:
@@ -46,10 +55,21 @@ def list_choices(names: Iterable[str]) -> str:
 
 def suggest(name: str, known: Iterable[str]) -> str | None:
     """Suggest the near miss of a name, or the letter that only looks like ASCII."""
-    near = get_close_matches(name[:128], list(known), n=1, cutoff=0.6)
-    if near:
-        return f"did you mean `{near[0]}`?"
-    return name_odd_character(name)
+    near = find_near(name, known)
+    return f"did you mean `{show_text(near)}`?" if near is not None else name_odd_character(name)
+
+
+def find_near(name: str, known: Iterable[str]) -> str | None:
+    """Find the near miss of a name, as far as it is found with bounded work."""
+    name = name[:NEAR_CHARACTERS]
+    left = NEAR_WORK
+    searched: list[str] = []
+    for each in known:
+        left -= (len(name) + 1) * (len(each) + 1)
+        if left < 0:
+            break
+        searched.append(each)
+    return next(iter(get_close_matches(name, searched, n=1)), None)
 
 
 def name_odd_character(name: str) -> str | None:

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
 from msgspec import Struct
 
+from gateway.config.issues import MAX_ISSUES
 from gateway.config.model import Schema
-from gateway.config.words import show_value
+from gateway.config.words import cut, find_near, show_text, show_value
 from gateway.schema.references import FILE_PREFIX, NAMED_URI, make_validator, name_of
 from gateway.schema.vocabulary import FORMATS, KEYWORDS, OLD_KEYWORDS, Steps, walk_schemas
 
@@ -34,14 +36,15 @@ class SchemaIssue(Struct, frozen=True, kw_only=True):
 
 def check_schema(schema: Schema, *, named: Mapping[str, Schema]) -> list[SchemaIssue]:
     """Find what is wrong with one schema, word by word; whether its references resolve is for `check_whole`."""
-    issues = list(_check_against_metaschema(schema))
+    issues = list(islice(_check_against_metaschema(schema), MAX_ISSUES + 1))
     blamed = {issue.path for issue in issues}
     has_ids = any(isinstance(each, dict) and "$id" in each for _, each in walk_schemas(schema))
     for steps, each in walk_schemas(schema):
+        if len(issues) > MAX_ISSUES:
+            break
         if isinstance(each, dict):
-            issues += (
-                issue for issue in _check_keywords(each, steps, named, has_ids=has_ids) if issue.path not in blamed
-            )
+            found = _check_keywords(each, steps, named, has_ids=has_ids)
+            issues += islice((issue for issue in found if issue.path not in blamed), MAX_ISSUES + 1)
     return issues
 
 
@@ -118,8 +121,8 @@ def _check_keywords(
     for keyword, value in schema.items():
         path = (*steps, keyword)
         if keyword not in KEYWORDS and not keyword.startswith("x-"):
-            near = get_close_matches(keyword, KEYWORDS, n=1)
-            hint = OLD_KEYWORDS.get(keyword) or (f"did you mean `{near[0]}`?" if near else None)
+            near = find_near(keyword, KEYWORDS)
+            hint = OLD_KEYWORDS.get(keyword) or (None if near is None else f"did you mean `{near}`?")
             wanted = "a keyword of JSON Schema 2020-12, or one that begins with `x-`"
             yield SchemaIssue(path=path, found="an unknown keyword", wanted=wanted, hint=hint, is_key=True)
         elif keyword == "$ref" and isinstance(value, str):
@@ -127,9 +130,10 @@ def _check_keywords(
         elif keyword == "$schema" and value not in {DRAFT, f"{DRAFT}#"}:
             yield SchemaIssue(path=path, found=show_value(value), wanted=f"{DRAFT}, or nothing")
         elif keyword == "format" and isinstance(value, str) and value not in FORMATS:
-            near = get_close_matches(value, FORMATS, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else None
-            yield SchemaIssue(path=path, found=f"the format {value!r}", wanted="one that is checked", hint=hint)
+            near = find_near(value, FORMATS)
+            hint = None if near is None else f"did you mean `{near}`?"
+            found = f"the format {cut(value)!r}"
+            yield SchemaIssue(path=path, found=found, wanted="one that is checked", hint=hint)
         elif keyword == "pattern" and isinstance(value, str):
             yield from _check_pattern(value, path)
         elif keyword == "patternProperties" and isinstance(value, dict):
@@ -143,12 +147,13 @@ def _check_reference(
     """Check a reference; what a schema with URIs of its own refers to shows only when it is compiled."""
     name = name_of(reference)
     if name is not None and name not in named:
-        near = get_close_matches(name, named, n=1)
-        hint = f"did you mean `{FILE_PREFIX}{near[0]}`?" if near else None
-        yield SchemaIssue(path=path, found=f"a $ref to {reference}", wanted="a schema under `schemas`", hint=hint)
+        near = find_near(name, named)
+        hint = None if near is None else f"did you mean `{FILE_PREFIX}{show_text(near)}`?"
+        found = f"a $ref to {show_text(reference)}"
+        yield SchemaIssue(path=path, found=found, wanted="a schema under `schemas`", hint=hint)
         return
     if not has_ids and reference.startswith(("http:", "https:")) and not reference.startswith(DRAFT_FOLDER):
-        found = f"a $ref to another host, {reference[:80]}"
+        found = f"a $ref to another host, {show_text(reference, longest=80)}"
         yield SchemaIssue(path=path, found=found, wanted="a schema of this file: none is ever fetched")
 
 
@@ -160,7 +165,7 @@ def _check_pattern(pattern: str, path: Steps, *, is_key: bool = False) -> Iterat
         try:
             jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=jsonschema_rs.RegexOptions())
         except (jsonschema_rs.ValidationError, ValueError):
-            found = f"the pattern {pattern[:80]!r}"
+            found = f"the pattern {cut(pattern, longest=80)!r}"
     if found is not None:
         wanted = "one of Rust's regex crate: linear time, no look-around, no back-reference"
         yield SchemaIssue(path=path, found=found, wanted=wanted, is_key=is_key)

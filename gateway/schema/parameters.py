@@ -6,6 +6,7 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
+from gateway.config.issues import MAX_ISSUES
 from gateway.config.model import Parameter, Schema
 from gateway.errors import Fault, RefusedParamsError
 from gateway.schema.checking import SchemaIssue, check_schema, check_whole
@@ -110,6 +111,8 @@ def compile_parameters(
     issues: list[SchemaIssue] = []
     is_sound = True
     for name, each in parameters.items():
+        if len(issues) > MAX_ISSUES:
+            break
         found = check_schema(each.schema, named=named)
         if broken.isdisjoint(find_used(each.schema, named=named)):
             found = found or check_whole(each.schema, named=named)
@@ -121,7 +124,11 @@ def compile_parameters(
 
 def check_named(named: Mapping[str, Schema]) -> list[SchemaIssue]:
     """Find what is wrong with the named schemas; the path of each issue begins with the schema's name."""
-    found = {name: check_schema(schema, named=named) for name, schema in named.items()}
+    found: dict[str, list[SchemaIssue]] = {}
+    count = 0
+    for name, schema in named.items():
+        found[name] = check_schema(schema, named=named) if count <= MAX_ISSUES else []
+        count += len(found[name])
     broken = {name for name, issues in found.items() if issues}
     for name, schema in named.items():
         if name not in broken and broken.isdisjoint(find_used(schema, named=named)):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.catalog.rules import CompiledRule, RuleComplaint, compile_rule
+from gateway.catalog.rules import CompiledRule, RuleComplaint, compile_rule, make_samples
 from gateway.config import Parameter, Rule
 
 PARAMETERS = {
@@ -22,7 +22,7 @@ NAMED = {"company": {"type": "string"}}
 def compiled(source: str, parameter: str | None = None) -> CompiledRule | RuleComplaint:
     """Compile one rule over PARAMETERS."""
     rule = Rule(rule=source, message="as it must be", parameter=parameter)
-    return compile_rule(rule, PARAMETERS, named=NAMED, examples=())
+    return compile_rule(rule, PARAMETERS, samples=make_samples(PARAMETERS, NAMED))
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_a_rule_that_fails_an_example_types_is_found_by_it() -> None:
     parameters = {"any": Parameter(schema=True)}
     rule = Rule(rule="params.any", message="x")
 
-    unsure = compile_rule(rule, parameters, named={}, examples=())
-    tried = compile_rule(rule, parameters, named={}, examples=[{"any": 3}])
+    unsure = compile_rule(rule, parameters, samples=make_samples(parameters, {}))
+    tried = compile_rule(rule, parameters, samples=[{"any": 3}])
 
     assert isinstance(unsure, CompiledRule)
     assert RuleComplaint("a rule that yields int", "one that yields true or false") == tried
