@@ -6,6 +6,7 @@ check has passed.
 
 from collections.abc import Iterator
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -119,14 +120,17 @@ def _check_examples(config: Config, task_type: TaskType) -> Iterator[Issue]:
             task_type.accept(example)
         except RefusedParamsError as error:
             for fault in error.faults:
-                steps = (_unescape(step) for step in fault.pointer.split("/")[1:])
-                path = ("tasks", task_type.task_type, "examples", index, *steps)
+                path = ("tasks", task_type.task_type, "examples", index, *_follow(fault.pointer, example))
                 found = f"an example that would be refused: {fault.detail}"
                 yield config.blame(path, found, "params that a caller may send")
 
 
-def _unescape(step: str) -> str | int:
-    return int(step) if step.isdigit() else step.replace("~1", "/").replace("~0", "~")
+def _follow(pointer: str, value: Any) -> Iterator[str | int]:
+    """Follow a pointer through a value, which alone tells an item from a member that is named like a number."""
+    for escaped in pointer.split("/")[1:]:
+        step: Any = int(escaped) if isinstance(value, list) else escaped.replace("~1", "/").replace("~0", "~")
+        yield step
+        value = value[step] if isinstance(value, list) else value.get(step)
 
 
 def _blame(config: Config, at: Path, complaint: SchemaIssue) -> Issue:
