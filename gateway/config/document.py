@@ -24,6 +24,7 @@ SHOWN_STEPS = 4
 Path = tuple[str | int, ...]
 AGAIN = " (again)"
 """What is added to a key that stands there twice."""
+MERGE_KEY = "<<"
 _MISSING: Any = object()
 
 
@@ -106,7 +107,7 @@ class _Builder:
                 hint = "remove this `---`, or make what follows a file of its own in the same folder"
                 self.cut(place, (), "a second document", "one document", hint)
         elif isinstance(event, yaml.AliasEvent):
-            if not self._stack or self._stack[-1].key != "<<":  # a merge key has been blamed already
+            if not self._stack or self._stack[-1].key != MERGE_KEY:  # a merge key has been blamed already
                 hint = _SHARE if event.anchor in self._anchors else "quote a text that begins with `*`"
                 self._blame_here(place, f"the alias *{show_text(str(event.anchor))}", "the value itself", hint)
             self._put(None, place)
@@ -178,7 +179,7 @@ class _Builder:
             self.blame(place, frame.path, f"the key {shown}, which is not a string", f'one in quotes, "{shown}"')
             key = shown
         path = (*frame.path, key)
-        if key == "<<":
+        if key == MERGE_KEY:
             self.blame(place, frame.path, "a merge key", "the keys themselves", _SHARE)
         if path in self._keys:
             first = self._keys[path]
@@ -198,6 +199,8 @@ class _Builder:
         value = read_plain(text)
         if not isinstance(value, Surprise):
             return value
+        if text == MERGE_KEY and self._is_at_key():
+            return text  # blamed as what it is there
         self._blame_here(place, value.found, value.wanted)
         return text
 

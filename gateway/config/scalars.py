@@ -27,6 +27,7 @@ _SURPRISES = (
     (re.compile(r"[-+]?(\.[0-9][0-9_]*|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?"), "a number that JSON writes otherwise",
      "one without `+`, `_` or a leading zero, with digits around its point; or a quoted string"),
     (re.compile(r"="), "YAML 1.1's value key", "a quoted string"),
+    (re.compile(r"<<"), "YAML 1.1's merge key", "a quoted string"),
 )  # fmt: skip
 """How each is spelled, what to say that it is, and what is wanted instead."""
 

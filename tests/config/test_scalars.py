@@ -36,7 +36,7 @@ def test_json_values_are_what_json_says(text: str, value: Any) -> None:
     [
         "y", "n", "Y", "nope", "yesterday", "one", "offer", "nothing", "truely", "a", "1h", "10s", "1.2.3", "127.0.0.1",
         "2026-01", "2026-1-1-1", "1:x", "12:", ":12", "00:00:00x", "0xZZ", "0b2", "0o8", "0x", "e3", "1e", "-", "+",
-        ".", "..", "...", "-.", "1-2", "1,000", "$1", "1 000", "é", "日本", "inf", "nan", "Infinity", "NaN", "==", "a=b", "c:d",
+        ".", "..", "...", "-.", "1-2", "1,000", "$1", "1 000", "é", "日本", "inf", "nan", "Infinity", "NaN", "==", "a=b", "<", "<<<", "<<a", "c:d",
         "١٢٣", "１２", "1\u00a0", "_1", "_",
     ],
 )  # fmt: skip
@@ -58,6 +58,7 @@ def test_text_stays_text(text: str) -> None:
         *((text, NOT_JSON) for text in (".inf", "-.inf", "+.Inf", ".INF", ".nan", ".NaN", ".NAN")),
         *((text, OTHERWISE) for text in ("+1", ".5", "-.5", "1.", "08", "09.5", "1_000", "+1.5", "1.e3", ".5e3", "0.1_0")),
         ("=", "YAML 1.1's value key"),
+        ("<<", "YAML 1.1's merge key"),
         ("9223372036854775808", "an integer beyond 64 bits"),
         ("-9223372036854775809", "an integer beyond 64 bits"),
         ("1e400", "a number beyond 64 bits"),
