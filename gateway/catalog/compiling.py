@@ -15,6 +15,7 @@ from gateway.catalog.deployment import Deployment, Route
 from gateway.catalog.rules import CompiledRule, compile_rule, make_samples
 from gateway.catalog.task_type import TaskType
 from gateway.config import Config, Path, TaskSpec
+from gateway.config.checks import check_keep
 from gateway.config.issues import Issues
 from gateway.errors import Issue, RefusedParamsError
 from gateway.schema import ParameterSet, SchemaIssue, check_named, compile_parameters
@@ -35,6 +36,7 @@ def compile_catalog(config: Config, deployment: Deployment, *, generation: int) 
     for key, spec in config.tasks.items():
         if issues.is_full:
             break
+        issues.add(_check_keep(config, key, spec, deployment))
         params, complaints = compile_parameters(spec.parameters, named=config.schemas, broken=broken, type_name=key)
         issues.add(_blame(config, ("tasks", key, "parameters"), complaint) for complaint in complaints)
         if params is None:
@@ -88,6 +90,13 @@ def _route(name: str, spec: TaskSpec, deployment: Deployment) -> Route:
 def _make_title(key: str) -> str:
     words = key.rpartition(".")[2].replace("_", " ").replace("-", " ").strip()
     return words[:1].upper() + words[1:]
+
+
+def _check_keep(config: Config, key: str, spec: TaskSpec, deployment: Deployment) -> Iterator[Issue]:
+    """Find a task type that says no `keep_s`, and whose tasks outlive the deployment's."""
+    if spec.keep_s is None:
+        hint = "say a longer keep_s, or raise GATEWAY_KEEP_S"
+        yield from check_keep(config.documents[f"tasks.{key}"], key, spec, keep_s=deployment.keep_s, hint=hint)
 
 
 def _check_visibility(config: Config, task_type: TaskType, deployment: Deployment) -> Iterator[Issue]:

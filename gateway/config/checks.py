@@ -41,7 +41,7 @@ def _check_once(document: Document, path: Path, items: Sequence[str]) -> Iterato
 
 def _check_limits(document: Document, key: str, spec: TaskSpec) -> Iterator[Issue]:
     path = ("tasks", key)
-    soft, hard, keep = spec.soft_time_limit_s, spec.time_limit_s, spec.keep_s
+    soft, hard = spec.soft_time_limit_s, spec.time_limit_s
     if soft is not None and hard is not None and soft >= hard:
         why = "the worker would kill the task before it warns it"
         if _choose_blamed(document, path, "soft_time_limit_s", "time_limit_s") == "time_limit_s":
@@ -52,15 +52,25 @@ def _check_limits(document: Document, key: str, spec: TaskSpec) -> Iterator[Issu
             yield make_issue(
                 document, (*path, "soft_time_limit_s"), str(soft), f"less than time_limit_s, {hard}: {why}"
             )
-    longest = (spec.expires_s or 0) + (hard or 0)
-    if keep is not None and keep < longest:
-        why = "the task could outlive its ledger row"
-        name = _choose_blamed(document, path, "keep_s", "expires_s", "time_limit_s")
-        wanted = f"at least expires_s and time_limit_s together, {longest}"
-        if name != "keep_s":
-            rest = longest - getattr(spec, name)
-            wanted = f"at most keep_s, {keep}" + (f", less {rest} of the other limit" if rest else "")
-        yield make_issue(document, (*path, name), str(getattr(spec, name)), f"{wanted}: {why}")
+    if spec.keep_s is not None:
+        yield from check_keep(document, key, spec, keep_s=spec.keep_s)
+
+
+def check_keep(
+    document: Document, key: str, spec: TaskSpec, *, keep_s: int, hint: str | None = None
+) -> Iterator[Issue]:
+    """Find a task type whose tasks outlive their ledger row, which is kept so many seconds."""
+    longest = (spec.expires_s or 0) + (spec.time_limit_s or 0)
+    if longest <= keep_s:
+        return
+    said = [name for name in ("keep_s", "expires_s", "time_limit_s") if getattr(spec, name) is not None]
+    name = _choose_blamed(document, ("tasks", key), *said)
+    wanted = f"at least expires_s and time_limit_s together, {longest}"
+    if name != "keep_s":
+        rest = longest - getattr(spec, name)
+        wanted = f"at most keep_s, {keep_s}" + (f", less {rest} of the other limit" if rest else "")
+    found = str(getattr(spec, name))
+    yield make_issue(document, ("tasks", key, name), found, f"{wanted}: the task could outlive its ledger row", hint)
 
 
 def _choose_blamed(document: Document, path: Path, *names: str) -> str:

@@ -29,7 +29,7 @@ def compiled(text: str, deployment: Deployment = REDIS, **files: str) -> list[st
 )
 def test_no_task_may_outlive_the_visibility_timeout(limit_s: int, deployment: Deployment, is_sound: bool) -> None:  # noqa: FBT001 - a column
     """Redis would hand the running task to a second worker."""
-    issues = compiled(f"version: 1\ntasks:\n  a:\n    time_limit_s: {limit_s}\n", deployment)
+    issues = compiled(f"version: 1\ntasks:\n  a:\n    time_limit_s: {limit_s}\n    keep_s: 7200\n", deployment)
 
     assert is_sound == (not issues)
     assert is_sound or issues == [
@@ -37,6 +37,38 @@ def test_no_task_may_outlive_the_visibility_timeout(limit_s: int, deployment: De
         "it would hand the running task to a second worker "
         "(raise Celery's visibility_timeout, and GATEWAY_VISIBILITY_TIMEOUT_S with it)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("limits", "found"),
+    [
+        pytest.param("expires_s: 300, time_limit_s: 300", None, id="as long"),
+        pytest.param("expires_s: 600, keep_s: 601", None, id="a keep_s of its own"),
+        pytest.param("expires_s: 601", "3:18: tasks.a.expires_s: found 601, wanted at most keep_s, 600", id="expiry"),
+        pytest.param(
+            "time_limit_s: 601", "3:21: tasks.a.time_limit_s: found 601, wanted at most keep_s, 600", id="limit"
+        ),
+        pytest.param(
+            "time_limit_s: 300, expires_s: 301",
+            "3:37: tasks.a.expires_s: found 301, wanted at most keep_s, 600, less 300 of the other limit",
+            id="together",
+        ),
+    ],
+)
+def test_no_task_may_outlive_the_retention_of_the_deployment(limits: str, found: str | None) -> None:
+    """Where the file says none, the launch is forgotten when the environment says so."""
+    why = "the task could outlive its ledger row (say a longer keep_s, or raise GATEWAY_KEEP_S)"
+
+    issues = compiled(f"version: 1\ntasks:\n  a: {{{limits}}}\n")
+
+    assert issues == ([] if found is None else [f"tasks.yaml:{found}: {why}"])
+
+
+def test_retention_is_judged_beside_parameters_that_are_wrong() -> None:
+    """And once, where the defaults of a file say it of several task types."""
+    text = "version: 1\ndefaults: {expires_s: 601}\ntasks: {a: {parameters: {n: {type: int}}}, b: {}}"
+
+    assert ["defaults.expires_s", "tasks.a.parameters.n.type"] == [line.split(": ")[1] for line in compiled(text)]
 
 
 def test_what_the_file_leaves_out_the_deployment_says() -> None:
