@@ -1,6 +1,6 @@
 """JSON Schema, compiled: strict parsing at the door, msgspec types, the residual validator, every fault. Pure."""
 
-from gateway.schema.checking import SchemaIssue
+from gateway.schema.issue import SchemaIssue
 from gateway.schema.parameters import ParameterSet, check_named, compile_parameters
 from gateway.schema.strict_json import parse_body
 

@@ -1,42 +1,26 @@
 """Every defect of a schema, found when the file is read."""
 
-import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
 import jsonschema_rs
-from msgspec import Struct
 
 from gateway.config.issues import MAX_ISSUES
 from gateway.config.model import Schema
 from gateway.config.words import cut, find_near, show_text, show_value
-from gateway.schema.references import FILE_PREFIX, NAMED_URI, make_validator, name_of
+from gateway.schema.issue import SchemaIssue
+from gateway.schema.metaschema import DRAFT, DRAFT_FOLDER, check_against_metaschema
+from gateway.schema.references import FILE_PREFIX, NAMED_URI, has_references, leads_on, make_validator, name_of
 from gateway.schema.vocabulary import FORMATS, KEYWORDS, OLD_KEYWORDS, Steps, walk_schemas
 
-DRAFT_FOLDER = "https://json-schema.org/draft/2020-12/"
-DRAFT = f"{DRAFT_FOLDER}schema"
 MAX_PATTERN_CHARACTERS = 1000
 _COMPILE_ERRORS = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
-_AWAY = re.compile("Resource '([^']*)' is not present")
-_META = jsonschema_rs.Draft202012Validator({"$ref": DRAFT}, offline=True)
-
-
-class SchemaIssue(Struct, frozen=True, kw_only=True):
-    """One defect, at the steps that lead to it from the schema's own root."""
-
-    path: Steps
-    found: str
-    wanted: str
-    hint: str | None = None
-    is_key: bool = False
-    """True when the key is to blame rather than its value."""
 
 
 def check_schema(schema: Schema, *, named: Mapping[str, Schema]) -> list[SchemaIssue]:
     """Find what is wrong with one schema, word by word; whether its references resolve is for `check_whole`."""
-    issues = list(islice(_check_against_metaschema(schema), MAX_ISSUES + 1))
+    issues = list(islice(check_against_metaschema(schema), MAX_ISSUES + 1))
     blamed = {issue.path for issue in issues}
     has_ids = any(isinstance(each, dict) and "$id" in each for _, each in walk_schemas(schema))
     for steps, each in walk_schemas(schema):
@@ -53,15 +37,42 @@ def check_whole(schema: Schema, *, named: Mapping[str, Schema]) -> list[SchemaIs
     try:
         make_validator(schema, named=named)
     except _COMPILE_ERRORS as error:
-        words = str(getattr(error, "message", error)).splitlines()[0].replace(NAMED_URI, FILE_PREFIX)
-        away = _AWAY.match(words)
-        found = f"a $ref to {away[1]}" if away else f"a schema that cannot be compiled: {words}"
-        return [
-            SchemaIssue(
-                path=(), found=found, wanted="references that lead somewhere in this file: none is ever fetched"
-            )
-        ]
+        dangling = list(islice(_find_dangling(schema), MAX_ISSUES + 1))
+        if dangling:
+            return dangling
+        words = show_text(str(getattr(error, "message", error)).replace(NAMED_URI, FILE_PREFIX), longest=200)
+        wanted = "references that lead somewhere in this file: none is ever fetched"
+        return [SchemaIssue(path=(), found=f"a schema that cannot be compiled: {words}", wanted=wanted)]
     return list(_check_defaults(schema, named))
+
+
+def _find_dangling(schema: Schema) -> Iterator[SchemaIssue]:
+    """Find the references that lead nowhere, where no `$id` gives them another base."""
+    schemas = [(steps, each) for steps, each in walk_schemas(schema) if isinstance(each, dict)]
+    if any("$id" in each for _, each in schemas):
+        return
+    anchors = {each.get(keyword) for _, each in schemas for keyword in ("$anchor", "$dynamicAnchor")}
+    for steps, each in schemas:
+        for keyword in each.keys() & {"$ref", "$dynamicRef"}:
+            reference = each[keyword]
+            if not reference.startswith((FILE_PREFIX, DRAFT_FOLDER)) and not leads_on(
+                schema, reference, anchors=anchors
+            ):
+                found = f"a {keyword} to {show_text(reference)}"
+                wanted = _SOMEWHERE if reference.startswith("#") else _HERE
+                hint = _suggest_definition(reference, schema)
+                yield SchemaIssue(path=(*steps, keyword), found=found, wanted=wanted, hint=hint)
+
+
+_HERE = "a schema of this file: none is ever fetched"
+_SOMEWHERE = "a place in the schema it stands in, as `#/$defs/NAME`, or `#/schemas/NAME` of the file"
+
+
+def _suggest_definition(reference: str, schema: Schema) -> str | None:
+    prefix, _, name = reference.rpartition("/")
+    known = schema.get("$defs") if isinstance(schema, dict) else None
+    near = find_near(name, known) if prefix == "#/$defs" and known else None
+    return None if near is None else f"did you mean `#/$defs/{show_text(near)}`?"
 
 
 def _check_defaults(schema: Schema, named: Mapping[str, Schema]) -> Iterator[SchemaIssue]:
@@ -69,7 +80,9 @@ def _check_defaults(schema: Schema, named: Mapping[str, Schema]) -> Iterator[Sch
     for steps, each in walk_schemas(schema):
         if not isinstance(each, dict) or "default" not in each:
             continue
-        validator = make_validator(schema, named=named, at=steps)
+        # With references in it the whole schema is taken, in which `#` keeps its meaning.
+        is_whole = has_references(each)
+        validator = make_validator(schema, named=named, at=steps) if is_whole else make_validator(each, named={})
         error = next(iter(validator.iter_errors(each["default"])), None)
         if error is not None:
             yield SchemaIssue(
@@ -79,52 +92,18 @@ def _check_defaults(schema: Schema, named: Mapping[str, Schema]) -> Iterator[Sch
             )
 
 
-def _check_against_metaschema(schema: Schema) -> Iterator[SchemaIssue]:
-    blamed: set[Steps] = set()
-    for error in _META.iter_errors(schema):
-        steps = tuple(error.instance_path)
-        if steps in blamed:
-            continue  # the metaschema has several ways to say the same of one value
-        blamed.add(steps)
-        wanted, hint = _explain_meta(error, steps)
-        yield SchemaIssue(path=steps, found=show_value(_dig(schema, steps)), wanted=wanted, hint=hint)
-
-
-def _explain_meta(error: jsonschema_rs.ValidationError, steps: Steps) -> tuple[str, str | None]:
-    facts = error.kind.as_dict()
-    if error.kind.name == "type":
-        return " or ".join(_ARTICLES.get(each, each) for each in facts["types"]), None
-    if steps and steps[-1] == "type":
-        near = get_close_matches(str(error.instance), [*_TYPES, *_OTHER_NAMES], n=1)
-        meant = _OTHER_NAMES.get(near[0], near[0]) if near else None
-        return f"one of {', '.join(_TYPES)}", f"did you mean `{meant}`?" if meant else None
-    return (f"what JSON Schema 2020-12 allows for `{steps[-1]}`" if steps else "a JSON Schema"), None
-
-
-_TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
-_OTHER_NAMES = {
-    "int": "integer",
-    "float": "number",
-    "bool": "boolean",
-    "str": "string",
-    "list": "array",
-    "dict": "object",
-}
-_ARTICLES = {"array": "a list", "integer": "an integer", "object": "a mapping", "boolean": "true or false"} | {
-    name: f"a {name}" for name in ("number", "string")
-}
-
-
 def _check_keywords(
     schema: dict[str, Any], steps: Steps, named: Mapping[str, Schema], *, has_ids: bool
 ) -> Iterator[SchemaIssue]:
     for keyword, value in schema.items():
         path = (*steps, keyword)
-        if keyword not in KEYWORDS and not keyword.startswith("x-"):
+        if keyword not in KEYWORDS | {"secret"} and not keyword.startswith("x-"):
             near = find_near(keyword, KEYWORDS)
             hint = OLD_KEYWORDS.get(keyword) or (None if near is None else f"did you mean `{near}`?")
             wanted = "a keyword of JSON Schema 2020-12, or one that begins with `x-`"
             yield SchemaIssue(path=path, found="an unknown keyword", wanted=wanted, hint=hint, is_key=True)
+        elif keyword == "secret":
+            yield SchemaIssue(path=path, found="`secret` inside a schema", wanted=_AT_PARAMETER, is_key=True)
         elif keyword == "$ref" and isinstance(value, str):
             yield from _check_reference(value, path, named, has_ids=has_ids)
         elif keyword == "$schema" and value not in {DRAFT, f"{DRAFT}#"}:
@@ -141,6 +120,9 @@ def _check_keywords(
                 yield from _check_pattern(pattern, (*path, pattern), is_key=True)
 
 
+_AT_PARAMETER = "it beside the keywords of a parameter itself, whose value is secret as a whole"
+
+
 def _check_reference(
     reference: str, path: Steps, named: Mapping[str, Schema], *, has_ids: bool
 ) -> Iterator[SchemaIssue]:
@@ -154,7 +136,7 @@ def _check_reference(
         return
     if not has_ids and reference.startswith(("http:", "https:")) and not reference.startswith(DRAFT_FOLDER):
         found = f"a $ref to another host, {show_text(reference, longest=80)}"
-        yield SchemaIssue(path=path, found=found, wanted="a schema of this file: none is ever fetched")
+        yield SchemaIssue(path=path, found=found, wanted=_HERE)
 
 
 def _check_pattern(pattern: str, path: Steps, *, is_key: bool = False) -> Iterator[SchemaIssue]:
@@ -169,9 +151,3 @@ def _check_pattern(pattern: str, path: Steps, *, is_key: bool = False) -> Iterat
     if found is not None:
         wanted = "one of Rust's regex crate: linear time, no look-around, no back-reference"
         yield SchemaIssue(path=path, found=found, wanted=wanted, is_key=is_key)
-
-
-def _dig(value: Any, steps: Steps) -> Any:
-    for step in steps:
-        value = value[step]
-    return value

@@ -9,13 +9,13 @@ import msgspec
 from gateway.config.issues import MAX_ISSUES
 from gateway.config.model import Parameter, Schema
 from gateway.errors import Fault, RefusedParamsError
-from gateway.schema.checking import SchemaIssue, check_schema, check_whole
+from gateway.schema.checking import check_schema, check_whole
 from gateway.schema.explaining import WholeSchemas
 from gateway.schema.filling import Filler, find_default, make_filler, make_object_filler
-from gateway.schema.references import find_used, make_validator, move, point
+from gateway.schema.issue import SchemaIssue
+from gateway.schema.references import find_used, has_references, make_validator, move, point
 from gateway.schema.strict_json import has_keys_once, parse_body
 from gateway.schema.translation import make_struct, translate
-from gateway.schema.vocabulary import walk_schemas
 
 DEFS = "#/$defs/"
 _ENCODE = msgspec.json.Encoder().encode
@@ -142,10 +142,7 @@ def _below(name: str, issue: SchemaIssue) -> SchemaIssue:
 
 def _make_residue(residue: Schema, schema: Schema, named: Mapping[str, Schema]) -> jsonschema_rs.Draft202012Validator:
     """Make the validator of a residue; with a reference in it the whole schema is taken, in which `#` keeps its meaning."""
-    has_reference = any(
-        isinstance(each, dict) and {"$ref", "$dynamicRef"} & each.keys() for _, each in walk_schemas(residue)
-    )
-    return make_validator(schema if has_reference else residue, named=named)
+    return make_validator(schema if has_references(residue) else residue, named=named)
 
 
 def _make_filler(

@@ -4,10 +4,11 @@ In the file `#/schemas/…` means the file; for the validators every parameter i
 resource beside it, so that `#`, `#/$defs/…`, `$anchor` and `$id` keep to the schema they stand in.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Container, Mapping
 from copy import copy
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import jsonschema_rs
 
@@ -17,6 +18,7 @@ from gateway.schema.vocabulary import LIST_OF_SCHEMAS, MAP_OF_SCHEMAS, ONE_SCHEM
 FILE_PREFIX = "#/schemas/"
 NAMED_URI = "gateway:/schemas/"
 _WHOLE_URI = "gateway:/whole"
+_INDEX = re.compile("0|[1-9][0-9]{0,6}", re.ASCII)
 
 
 def name_of(reference: object) -> str | None:
@@ -37,6 +39,31 @@ def find_used(schema: Schema, *, named: Mapping[str, Schema]) -> dict[str, Schem
                 used[name] = named[name]
                 waiting.append(named[name])
     return used
+
+
+def has_references(schema: Schema) -> bool:
+    """Tell whether a schema refers to another, or to itself."""
+    return any(isinstance(each, dict) and {"$ref", "$dynamicRef"} & each.keys() for _, each in walk_schemas(schema))
+
+
+def leads_on(schema: Schema, reference: str, *, anchors: Container[str | None]) -> bool:
+    """Tell whether a reference leads to a place of the schema it stands in; `anchors` are the names of places there."""
+    if not reference.startswith("#"):
+        return False
+    fragment = unquote(reference[1:])
+    if not fragment.startswith("/"):
+        return not fragment or fragment in anchors
+    value: Any = schema
+    for step in fragment.split("/")[1:]:
+        value = _enter(value, step.replace("~1", "/").replace("~0", "~"))
+    return isinstance(value, dict | bool)
+
+
+def _enter(value: Any, step: str) -> Any:
+    if isinstance(value, dict):
+        return value.get(step)
+    is_item = isinstance(value, list) and _INDEX.fullmatch(step) is not None and int(step) < len(value)
+    return value[int(step)] if is_item else None
 
 
 def point(schema: Any, prefix: str) -> Any:
