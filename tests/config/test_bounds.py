@@ -76,6 +76,14 @@ BOUNDED = {
         HEAD + "    parameters:\n" + number("      n@: {type: intger}\n", 15_000),
         f"f:105:20: {FULL}",
     ),
+    "properties that are wrong": (
+        HEAD + "    parameters:\n      n:\n        properties:\n" + number("          n@: {type: intger}\n", 5000),
+        f"f:107:24: {FULL}",
+    ),
+    "task types with parameters that are wrong": (
+        "version: 1\ntasks:\n" + number("  a@: {parameters: {n: {type: intger}}}\n", 8000),
+        f"f:103:32: {FULL}",
+    ),
     "schemas that are wrong": (
         "version: 1\ntasks: {}\nschemas:\n" + number("  n@: {type: intger}\n", 15_000),
         f"f:104:16: {FULL}",
