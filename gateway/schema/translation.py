@@ -22,6 +22,8 @@ MAX_EXACT = 2**53
 RESERVED = frozenset({"__type__", "__value__"})
 """Keys of Kombu's own envelope."""
 _PASSIVE = ANNOTATIONS | {"type"}
+_UNNAMEABLE = re.compile(r'["\\\x00-\x1f]')
+"""What msgspec refuses in the name of a member, as JSON would escape it."""
 _SAFE_PATTERN = re.compile(r"\^(\[(?:[A-Za-z0-9_.:/@#%+,;=~ -]|\\[.\-/])+\](?:\+|\{\d{1,3}(?:,\d{1,3})?\})?)\$")
 
 
@@ -180,7 +182,7 @@ def _translate_object(
         return Translation(type=dict[str, Any], residue=True if said <= {"type"} else schema)
     properties: dict[str, Schema] = schema.get("properties", {})
     required = schema.get("required", [])
-    if not set(required) <= properties.keys():
+    if not set(required) <= properties.keys() or any(map(_UNNAMEABLE.search, properties)):
         return _keep(schema, dict[str, Any])
     inner = {name: translate(each, named=named, open_names=open_names) for name, each in properties.items()}
     left = {name: each.residue for name, each in inner.items() if each.residue is not True}

@@ -81,7 +81,7 @@ BOUNDED = {
         f"f:107:24: {FULL}",
     ),
     "task types with parameters that are wrong": (
-        "version: 1\ntasks:\n" + number("  a@: {parameters: {n: {type: intger}}}\n", 8000),
+        "version: 1\ntasks:\n" + number("  a@: {parameters: {n: {type: intger}}}\n", 2000),
         f"f:103:32: {FULL}",
     ),
     "schemas that are wrong": (

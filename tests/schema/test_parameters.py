@@ -56,6 +56,13 @@ def refusal(params: ParameterSet, value: Any) -> list[tuple[str, str, str]]:
         pytest.param({"type": "string", "pattern": "b"}, ["abc"], ["ac"], id="pattern is searched"),
         pytest.param({"type": "string", "format": "date"}, ["2026-01-31"], ["2026-02-31", "x"], id="format"),
         pytest.param({"type": ["string", "null"]}, ["a", None], [1], id="nullable"),
+        *(
+            pytest.param(
+                {"type": "object", "properties": {name: {"type": "integer"}}, "additionalProperties": False},
+                [{}, {name: 1}], [{name: "x"}, {"f0": 1}], id=f"a property named {name!a}",
+            )
+            for name in ('a"b', "a\\b", "a\nb", "a\x1f", "", "é", "f0.1")
+        ),
         pytest.param({"enum": ["a", 1, None]}, ["a", 1, 1.0, None], ["b", True, 0], id="mixed enum"),
         pytest.param({"type": "string", "enum": ["a", "b"]}, ["a"], ["c", 1], id="enum of strings"),
         pytest.param({"const": {"a": 1}}, [{"a": 1}, {"a": 1.0}], [{}, {"a": 2}], id="const object"),
