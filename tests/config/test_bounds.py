@@ -82,7 +82,7 @@ BOUNDED = {
     ),
     "task types with parameters that are wrong": (
         "version: 1\ntasks:\n" + number("  a@: {parameters: {n: {type: intger}}}\n", 2000),
-        f"f:103:32: {FULL}",
+        f"f:103:33: {FULL}",
     ),
     "schemas that are wrong": (
         "version: 1\ntasks: {}\nschemas:\n" + number("  n@: {type: intger}\n", 15_000),
