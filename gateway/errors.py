@@ -20,6 +20,7 @@ turns a class into a status. A message never holds a secret nor a whole body.
       ForgottenTaskError        it was, but its ledger row has expired
       TaskFinishedError         too late: the task has ended
       TaskUnfinishedError       too early: the task has not ended
+      NoResultError             the task has no result, or none any more
       BackendError
         LedgerUnavailableError
         BrokerUnavailableError
@@ -214,6 +215,15 @@ class TaskUnfinishedError(GatewayError):
 
     def __init__(self, status: str) -> None:
         super().__init__(f"the task has not ended yet: its status is {status}")
+
+
+class NoResultError(GatewayError):
+    """Raised when the result of a task is asked for that has none yet, or whose result is no longer kept."""
+
+    code = "no_result"
+
+    def __init__(self) -> None:
+        super().__init__("the result backend holds nothing of this task: it has not ended, or its result has expired")
 
 
 Reason = Literal["unavailable", "full", "read_only", "login", "busy", "refused"]

@@ -1,9 +1,10 @@
 """What the flows need from the world, as narrow protocols; `backends/` keeps them.
 
-Every method answers within the deadline it was built with or raises a `BackendError`.
+Every method answers within the deadline it was built with or raises a `BackendError`. A method that returns an awaitable
+without being a coroutine has asked by the time it returns: two of them, called one after the other, share a round trip.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -20,6 +21,38 @@ class Revocation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     requested_at: datetime
     terminate: bool = False
     signal: str | None = None
+    withdrawn_at: datetime | None = None
+    """When its message was taken out of the broker; no worker can get it any more."""
+    confirmed_at: datetime | None = None
+    """When it was certain that the task does not run, without any word from Celery: nobody had its message yet."""
+
+
+class TaskError(Struct, frozen=True, kw_only=True):
+    """Why a task failed, as plain data."""
+
+    type: str
+    message: str
+    traceback: str | None = None
+
+
+class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the workers' events told of a task before it ended; each is the latest heard of its kind."""
+
+    received_at: datetime | None = None
+    started_at: datetime | None = None
+    worker: str | None = None
+
+
+class End(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a task ended: written once, and never changed, whatever the result backend says or forgets afterwards."""
+
+    status: str
+    finished_at: datetime | None = None
+    started_at: datetime | None = None
+    worker: str | None = None
+    retries: int = 0
+    error: TaskError | None = None
+    """Without its traceback, which the result backend keeps as long as the result."""
 
 
 class Remembered(Struct, frozen=True, kw_only=True):
@@ -27,6 +60,24 @@ class Remembered(Struct, frozen=True, kw_only=True):
 
     entry: LedgerEntry
     revocation: Revocation | None = None
+    run: Run | None = None
+    end: End | None = None
+    chain: tuple[str, ...] = ()
+    """All tasks that are retries of this one, directly or not, in the order of their launches."""
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """A raw record of the result backend; of one that is too large, its beginning and its end."""
+
+    head: bytes
+    tail: bytes = b""
+    size: int
+    """Bytes of the whole record."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether `head` is all of it."""
+        return self.size == len(self.head)
 
 
 class WorkerView(Struct, frozen=True, kw_only=True):
@@ -70,8 +121,11 @@ class Ledger(Protocol):
     async def identity(self) -> bytes:
         """Return the key of this deployment, made once and shared by all replicas."""
 
-    async def find(self, task_id: str) -> Remembered | None:
-        """Return what is remembered of a task, or None."""
+    def find(self, task_ids: Sequence[str]) -> Awaitable[list[Remembered | None]]:
+        """Ask what is remembered of tasks; in their order, None for each that is not."""
+
+    async def settle(self, task_id: str, end: End) -> None:
+        """Write down how a task ended; the first one stands. Whoever waits for the task is told."""
 
     async def keep(self, claim: Claim) -> bytes | None:
         """Keep what was claimed under a key that is free; return what is kept under one that is not."""
@@ -83,8 +137,11 @@ class Ledger(Protocol):
 class Results(Protocol):
     """Reads what Celery's result backend holds."""
 
-    async def find(self, task_ids: Sequence[str]) -> list[bytes | None]:
-        """Return the raw record of each task, in their order; None where the backend has heard nothing of it."""
+    def find(self, task_ids: Sequence[str]) -> Awaitable[list[Found | None]]:
+        """Ask for the raw record of each task, in their order; None where the backend has heard nothing of it."""
+
+    async def load(self, task_id: str) -> bytes | None:
+        """Return a whole raw record, however large."""
 
 
 class Workers(Protocol):
@@ -92,6 +149,9 @@ class Workers(Protocol):
 
     def view(self) -> WorkersView:
         """Return the last look, from memory."""
+
+    def find_lost_at(self, worker: str) -> datetime | None:
+        """Tell since when a worker is gone, by its heartbeats; None while it lives, or where that is not known."""
 
     async def revoke(self, task_id: str, *, terminate: bool, signal: str) -> None:
         """Ask every worker not to run a task, or to stop it."""

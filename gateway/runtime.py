@@ -27,6 +27,7 @@ from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
 from gateway.backends.redis.safety import find_dangers
 from gateway.backends.redis.sender import RedisSender
+from gateway.backends.redis.trips import SharedTrips
 from gateway.backends.split import SplitPublisher
 from gateway.catalog.catalog import Catalog
 from gateway.environment import load_settings
@@ -55,6 +56,7 @@ class Runtime:
         self._existing = existing
         self._deadline_s = settings.deadline_s * DEADLINE_SHARE
         self._clients: dict[str, Redis] = {}
+        self._trips: dict[str, SharedTrips] = {}
         self._closing = AsyncExitStack()
         self._catalog = catalog
         self._sweepers: list[Sweeper] = []
@@ -107,9 +109,16 @@ class Runtime:
 
     def _make_site(self) -> Site:
         settings, deadline_s = self._settings, self._deadline_s
-        ledger = RedisLedger(self._client(settings.redis_url), prefix=settings.key_prefix, deadline_s=deadline_s)
+        ledger = RedisLedger(
+            self._share_trips(settings.redis_url),
+            prefix=settings.key_prefix,
+            deadline_s=deadline_s,
+        )
         results = RedisResults(
-            self._client(settings.result_url), key_prefix=settings.result_key_prefix, deadline_s=deadline_s
+            self._share_trips(settings.result_url),
+            key_prefix=settings.result_key_prefix,
+            deadline_s=deadline_s,
+            max_bytes=settings.max_result_bytes,
         )
         publisher, broker = self._make_publisher(results)
         return Site(
@@ -196,6 +205,12 @@ class Runtime:
                 url, deadline_s=self._deadline_s, sentinel_master=self._settings.sentinel_master
             )
         return self._clients[url]
+
+    def _share_trips(self, url: str) -> SharedTrips:
+        """Return the one way on which reads of a URL share round trips."""
+        if url not in self._trips:
+            self._trips[url] = SharedTrips(self._client(url), deadline_s=self._deadline_s)
+        return self._trips[url]
 
 
 def _settle_memory() -> None:

@@ -64,6 +64,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 10_000
     deadline_s: Annotated[float, Meta(gt=0, le=60, description="Longest wait for broker, ledger or results.")] = 2.0
     max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest request body.")] = 1_048_576
+    max_result_bytes: Annotated[
+        int,
+        Meta(ge=1024, description="Largest result that stands in a status; a larger one has an address of its own."),
+    ] = 262_144
     max_requests: Annotated[
         int, Meta(ge=1, description="Requests under way in one process; more are refused with 503.")
     ] = 2048

@@ -1,13 +1,15 @@
 """All ports in memory: for tests and for trying a tasks.yaml without a broker; kept to the same contract."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.launch.idempotency import Claim
 from gateway.launch.launch import Launch, record
 from gateway.launch.offer import Held, Known, Offer, Outcome, Published, QueueFull, Withheld
-from gateway.ports import Remembered, Revocation, WorkersView
+from gateway.ports import End, Found, Remembered, Revocation, WorkersView
 
 
 class Revoke(Struct, frozen=True, kw_only=True):
@@ -28,6 +30,8 @@ class MemoryBackend:
         self.records: dict[str, bytes] = {}
         """Raw result records by task id; whoever plays the worker writes them."""
         self.revokes: list[Revoke] = []
+        self.lost: dict[str, datetime] = {}
+        """When each worker was lost that is."""
         self.workers_view = WorkersView(workers={}, queues={}, as_of=None)
         self._keys: dict[str, bytes] = {}
         self._slots: dict[str, list[str]] = {}
@@ -62,8 +66,10 @@ class MemoryBackend:
             self._keys[claim.key_digest] = claim.encode()
         for task_id in replaced:
             wish = Revocation(requested_at=launch.launched_at, terminate=True, signal="SIGTERM")
-            self._rows[task_id] = Remembered(entry=self._rows[task_id].entry, revocation=wish)
+            self._rows[task_id] = replace(self._rows[task_id], revocation=wish)
         self._rows[launch.task_id] = Remembered(entry=record(launch))
+        if launch.lineage is not None and (root := self._rows.get(launch.lineage.root_id)) is not None:
+            self._rows[launch.lineage.root_id] = replace(root, chain=(*root.chain, launch.task_id))
         self.published.append(launch)
         return Published(replaced=tuple(replaced))
 
@@ -78,9 +84,15 @@ class MemoryBackend:
         """Return the key of this deployment."""
         return b"memory"
 
-    async def find(self, task_id: str) -> Remembered | None:
-        """Return what is remembered of a task."""
-        return self._rows.get(task_id)
+    async def find(self, task_ids: Sequence[str]) -> list[Remembered | None]:
+        """Return what is remembered of tasks."""
+        return [self._rows.get(task_id) for task_id in task_ids]
+
+    async def settle(self, task_id: str, end: End) -> None:
+        """Write down how a task ended."""
+        row = self._rows.get(task_id)
+        if row is not None and row.end is None:
+            self._rows[task_id] = replace(row, end=end)
 
     def forget(self, task_id: str) -> None:
         """Let a row expire."""
@@ -90,7 +102,7 @@ class MemoryBackend:
         """Remember that a revoke was asked for."""
         row = self._rows[task_id]
         if row.revocation is None or revocation.terminate:
-            self._rows[task_id] = Remembered(entry=row.entry, revocation=revocation)
+            self._rows[task_id] = replace(row, revocation=revocation)
 
     async def revoke(self, task_id: str, *, terminate: bool, signal: str) -> None:
         """Receive a revoke."""
@@ -99,6 +111,10 @@ class MemoryBackend:
     def view(self) -> WorkersView:
         """Return the view that was set."""
         return self.workers_view
+
+    def find_lost_at(self, worker: str) -> datetime | None:
+        """Return since when a worker is gone, as it was set."""
+        return self.lost.get(worker)
 
     async def check(self) -> None:
         """Answer, always."""
@@ -112,9 +128,14 @@ class MemoryResults:
         self.warnings: tuple[str, ...] = ()
         self._backend = backend
 
-    async def find(self, task_ids: Sequence[str]) -> list[bytes | None]:
+    async def find(self, task_ids: Sequence[str]) -> list[Found | None]:
         """Return the raw records of tasks."""
-        return [self._backend.records.get(each) for each in task_ids]
+        raws = [self._backend.records.get(each) for each in task_ids]
+        return [None if raw is None else Found(head=raw, size=len(raw)) for raw in raws]
+
+    async def load(self, task_id: str) -> bytes | None:
+        """Return a whole raw record."""
+        return self._backend.records.get(task_id)
 
     async def check(self) -> None:
         """Answer, always."""

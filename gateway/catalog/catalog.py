@@ -20,6 +20,8 @@ class Catalog(Struct, frozen=True, kw_only=True):
     """Hash of what was declared; two replicas with the same digest serve the same catalog."""
     generation: int
     """1 for the catalog that the process started with."""
+    longest_keep_s: int = 0
+    """The longest that any of its launches is remembered."""
 
     def find(self, task_type: str) -> TaskType:
         """Return a task type.

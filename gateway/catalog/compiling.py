@@ -49,7 +49,9 @@ def compile_catalog(config: Config, deployment: Deployment, *, generation: int) 
         issues.add(_check_examples(config, task_type))
         task_types[key] = task_type
     digest = _digest(config)
-    return Catalog(task_types=task_types, digest=digest, generation=generation), list(issues)
+    longest = max((each.keep_s for each in task_types.values()), default=0)
+    catalog = Catalog(task_types=task_types, digest=digest, generation=generation, longest_keep_s=longest)
+    return catalog, list(issues)
 
 
 def _compile(

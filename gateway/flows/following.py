@@ -1,35 +1,105 @@
 """Following a task that was launched: its status, and the wish that it end."""
 
-from gateway.errors import TaskFinishedError
+from collections.abc import Sequence
+from contextlib import suppress
+
+from gateway.errors import BackendError, NoResultError, TaskFinishedError
 from gateway.flows.services import Services
-from gateway.ports import Revocation
-from gateway.status.record import ResultRecord
-from gateway.status.status import FINAL, RevokeAnswer, TaskStatus, interpret, show_revocation
+from gateway.ports import Remembered, Revocation
+from gateway.status.interpreting import Witness, conclude, find_worker, interpret, is_final, show_revocation
+from gateway.status.record import ResultRecord, read_found, read_record
+from gateway.status.status import Link, RevokeAnswer, TaskStatus
 
 
-async def follow(task_id: str, services: Services) -> TaskStatus:
+async def follow(task_id: str, services: Services, *, prefix: str) -> TaskStatus:
     """Tell what is known of a task.
 
     Raises: UnknownTaskError, ForgottenTaskError; BackendError.
     """
-    remembered = await services.remember(task_id)
-    return interpret(remembered, await services.read(task_id))
+    remembered, record = await services.recall(task_id)
+    return await tell(remembered, record, services, prefix=prefix)
 
 
-async def revoke(task_id: str, services: Services, *, terminate: bool, signal: str) -> RevokeAnswer:
+async def tell(remembered: Remembered, record: ResultRecord | None, services: Services, *, prefix: str) -> TaskStatus:
+    """Tell what was found of a task; a final status is written down before anybody reads it, so that it stays."""
+    chain = await _find_chain(remembered.chain, services) if remembered.chain else ()
+    status = interpret(remembered, record, _bear_witness(remembered, record, services, chain=chain, prefix=prefix))
+    if remembered.end is None and is_final(status):
+        with suppress(BackendError):  # then whoever reads it next writes it down
+            await services.ledger.settle(task_id=status.task_id, end=conclude(status))
+    return status
+
+
+async def find_statuses(task_ids: Sequence[str], services: Services, *, prefix: str) -> list[TaskStatus | None]:
+    """Tell what is known of many tasks, None for each that is not remembered; no chains, and nothing is written down.
+
+    Raises: BackendError.
+    """
+    asked, also_asked = services.ledger.find(task_ids), services.results.find(task_ids)
+    rows, found = await asked, await also_asked
+    statuses: list[TaskStatus | None] = []
+    for remembered, raw in zip(rows, found, strict=True):
+        record = None if raw is None else read_found(raw)
+        known = None if remembered is None else _bear_witness(remembered, record, services, chain=(), prefix=prefix)
+        statuses.append(None if remembered is None or known is None else interpret(remembered, record, known))
+    return statuses
+
+
+async def load_result(task_id: str, services: Services) -> object:
+    """Return the whole result of a task, however large.
+
+    Raises: UnknownTaskError, ForgottenTaskError; NoResultError while there is none, or when it is gone; BackendError.
+    """
+    await services.remember(task_id)
+    raw = await services.results.load(task_id)
+    if raw is None:
+        raise NoResultError
+    return read_record(raw).result
+
+
+async def revoke(task_id: str, services: Services, *, prefix: str, terminate: bool, signal: str) -> RevokeAnswer:
     """Ask that a task not run; with `terminate`, that it be stopped with a signal.
 
     Raises: UnknownTaskError, ForgottenTaskError; TaskFinishedError; BackendError.
     """
-    remembered = await services.remember(task_id)
-    record = await services.read(task_id) or ResultRecord(status="PENDING")
-    if record.status in FINAL:
-        raise TaskFinishedError(record.status)
+    remembered, record = await services.recall(task_id)
+    status = await tell(remembered, record, services, prefix=prefix)
+    if is_final(status):
+        raise TaskFinishedError(status.status)
     wish = Revocation(requested_at=services.clock(), terminate=terminate, signal=signal if terminate else None)
     await services.ledger.record_revocation(task_id, wish, keep_s=remembered.entry.keep_s)
     await services.workers.revoke(task_id, terminate=terminate, signal=signal)
-    revocation = show_revocation(wish, record)
+    revocation = show_revocation(wish, status.status, status.finished_at)
     message = (
         f"asked the workers to stop the task with {signal}" if terminate else "asked the workers not to run the task"
     )
-    return RevokeAnswer(task_id=task_id, status=record.status, message=message, revocation=revocation)
+    return RevokeAnswer(task_id=task_id, status=status.status, message=message, revocation=revocation)
+
+
+async def _find_chain(task_ids: Sequence[str], services: Services) -> tuple[Link, ...]:
+    """Describe the retries of a task."""
+    statuses = await find_statuses(task_ids, services, prefix="")
+    return tuple(
+        Link(
+            task_id=status.task_id,
+            attempt=status.attempt,
+            retry_of=status.retry_of or "",
+            status=status.status,
+            launched_at=status.launched_at,
+        )
+        for status in statuses
+        if status is not None
+    )
+
+
+def _bear_witness(
+    remembered: Remembered, record: ResultRecord | None, services: Services, *, chain: tuple[Link, ...], prefix: str
+) -> Witness:
+    worker = find_worker(remembered, record)
+    return Witness(
+        now=services.clock(),
+        view=services.workers.view(),
+        lost_at=None if worker is None else services.workers.find_lost_at(worker),
+        chain=chain,
+        prefix=prefix,
+    )

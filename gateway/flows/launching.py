@@ -23,6 +23,7 @@ from gateway.errors import (
     TaskUnfinishedError,
     WithheldError,
 )
+from gateway.flows.following import tell
 from gateway.flows.services import Services
 from gateway.launch.batch import BatchBody, gather_faults, read_item
 from gateway.launch.idempotency import join, make_claim, replay
@@ -31,8 +32,9 @@ from gateway.launch.offer import PUBLISHED, Held, Known, Offer, Outcome, Publish
 from gateway.launch.prepare import Wish, prepare, repeat
 from gateway.launch.request import RetryBody
 from gateway.launch.task_id import ENTROPY_BYTES, mint
-from gateway.status.record import read_record
-from gateway.status.status import FINAL
+from gateway.status.interpreting import is_final
+from gateway.status.lifecycle import CELERY_FINAL
+from gateway.status.record import read_found
 
 ROUNDS = 4
 """How often a slot is asked for again, when its holders turn out to have ended."""
@@ -65,8 +67,8 @@ async def launch(wish: Wish, catalog: Catalog, services: Services, *, prefix: st
 
 async def launch_batch(
     batch: BatchBody, catalog: Catalog, services: Services, *, prefix: str
-) -> list[Receipt | GatewayError]:
-    """Launch the items of a batch; for each, in their order, a receipt or why there is none.
+) -> tuple[str, list[Receipt | GatewayError]]:
+    """Launch the items of a batch; its id, and for each item, in their order, a receipt or why there is none.
 
     Raises: RefusedParamsError with every fault of every item, if one depends on all and any is not sound.
     """
@@ -76,11 +78,12 @@ async def launch_batch(
     if batch.all_or_nothing and len(sound) < len(prepared):
         raise RefusedParamsError(tuple(gather_faults(prepared)))
     identity = await services.ledger.identity()
-    offers = [Offer(launch=_name(each, services, identity)) for each in sound]
+    batch_id = _mint(now, services, identity)
+    offers = [Offer(launch=replace(_name(each, services, identity), batch_id=batch_id)) for each in sound]
     outcomes = await _settle(offers, services, all_or_nothing=batch.all_or_nothing)
     pairs = zip(offers, outcomes, strict=True)
     answers = iter([await _accept_item(*pair, services, prefix=prefix) for pair in pairs])
-    return [next(answers) if isinstance(each, Launch) else each for each in prepared]
+    return batch_id, [next(answers) if isinstance(each, Launch) else each for each in prepared]
 
 
 def rehearse(wish: Wish, catalog: Catalog, services: Services) -> DryRun:
@@ -96,10 +99,10 @@ async def retry(task_id: str, body: RetryBody, catalog: Catalog, services: Servi
 
     Raises: UnknownTaskError, ForgottenTaskError; TaskUnfinishedError; LaunchError; BackendError.
     """
-    remembered = await services.remember(task_id)
-    record = await services.read(task_id)
-    if record is None or record.status not in FINAL:
-        raise TaskUnfinishedError(record.status if record else "PENDING")
+    remembered, record = await services.recall(task_id)
+    status = await tell(remembered, record, services, prefix=prefix)
+    if not is_final(status):
+        raise TaskUnfinishedError(status.status)
     return (await launch(repeat(remembered.entry, body.params), catalog, services, prefix=prefix)).receipt
 
 
@@ -122,9 +125,12 @@ async def _make_offer(prepared: Launch, services: Services, *, prefix: str, key:
 
 def _name(prepared: Launch, services: Services, identity: bytes) -> Launch:
     """Give a launch its id, the last thing that is decided of it."""
-    now_ms = int(prepared.launched_at.timestamp() * 1000)
+    return replace(prepared, task_id=_mint(prepared.launched_at, services, identity))
+
+
+def _mint(moment: datetime, services: Services, identity: bytes) -> str:
     entropy = services.draw_entropy(ENTROPY_BYTES)
-    return replace(prepared, task_id=mint(now_ms=now_ms, entropy=entropy, identity=identity))
+    return mint(now_ms=int(moment.timestamp() * 1000), entropy=entropy, identity=identity)
 
 
 async def _settle(offers: Sequence[Offer], services: Services, *, all_or_nothing: bool = False) -> list[Outcome]:
@@ -171,7 +177,9 @@ async def _find_finished(holders: Iterable[str], services: Services) -> set[str]
     except BackendError:
         return set()
     return {
-        each for each, raw in zip(ids, records, strict=True) if raw is not None and read_record(raw).status in FINAL
+        each
+        for each, raw in zip(ids, records, strict=True)
+        if raw is not None and read_found(raw).status in CELERY_FINAL
     }
 
 
@@ -217,7 +225,7 @@ async def _join(offer: Offer, holders: tuple[str, ...], services: Services, *, p
     Raises: ConcurrencyLimitError where it does not, or where the holder is no longer remembered.
     """
     slot = offer.launch.slot
-    remembered = await services.ledger.find(holders[0])
+    [remembered] = await services.ledger.find(holders[:1])
     if slot is None or slot.on_conflict != "join_existing" or remembered is None:
         raise ConcurrencyLimitError(holders)
     receipt = write_joined_receipt(remembered.entry, prefix=prefix)

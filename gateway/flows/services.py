@@ -3,13 +3,14 @@
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Never
 
 from msgspec import Struct, field
 
 from gateway.errors import ForgottenTaskError, UnknownTaskError
 from gateway.launch.task_id import is_minted_here, is_task_id
 from gateway.ports import Ledger, Publisher, Remembered, Results, Workers
-from gateway.status.record import ResultRecord, read_record
+from gateway.status.record import ResultRecord, read_found
 
 
 def read_clock() -> datetime:
@@ -49,16 +50,33 @@ class Services(Struct, frozen=True, kw_only=True):
 
         Raises: UnknownTaskError; ForgottenTaskError when it was launched here, but its row has expired.
         """
+        self.check_id(task_id)
+        [remembered] = await self.ledger.find([task_id])
+        return remembered if remembered is not None else await self.explain_absence(task_id)
+
+    async def recall(self, task_id: str) -> tuple[Remembered, ResultRecord | None]:
+        """Return what the ledger and the result backend know of a task, asked in one go.
+
+        Raises: as `remember`.
+        """
+        self.check_id(task_id)
+        asked, also_asked = self.ledger.find([task_id]), self.results.find([task_id])
+        [remembered], [found] = await asked, await also_asked
+        if remembered is None:
+            remembered = await self.explain_absence(task_id)
+        return remembered, None if found is None else read_found(found)
+
+    def check_id(self, task_id: str) -> None:
+        """Let nothing but a task id reach a backend.
+
+        Raises: UnknownTaskError.
+        """
         if not is_task_id(task_id):
             raise UnknownTaskError
-        remembered = await self.ledger.find(task_id)
-        if remembered is not None:
-            return remembered
-        if is_minted_here(task_id, identity=await self.ledger.identity()):
-            raise ForgottenTaskError
-        raise UnknownTaskError
 
-    async def read(self, task_id: str) -> ResultRecord | None:
-        """Return what the result backend holds of a task, or None."""
-        [raw] = await self.results.find([task_id])
-        return None if raw is None else read_record(raw)
+    async def explain_absence(self, task_id: str) -> Never:
+        """Say of a task that the ledger does not know whether it ever did.
+
+        Raises: UnknownTaskError; ForgottenTaskError.
+        """
+        raise ForgottenTaskError if is_minted_here(task_id, identity=await self.ledger.identity()) else UnknownTaskError

@@ -43,10 +43,13 @@ class Launch(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     time_limit_s: int | None = None
     soft_time_limit_s: int | None = None
     keep_s: int
+    longest_keep_s: int = 0
+    """The longest that any launch of this catalog is remembered: so long the history goes back."""
     launched_at: datetime
     digest: str
     generation: int
     lineage: Lineage | None = None
+    batch_id: str | None = None
     slot: Slot | None = None
     max_queued: int | None = None
     """A queue that holds as many messages takes no more."""
@@ -75,11 +78,13 @@ class LedgerEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Names of the secret params that were given; a retry must be given them again."""
     queue: str
     launched_at: datetime
+    eta: datetime | None = None
     expires_at: datetime | None = None
     keep_s: int
     digest: str
     generation: int
     lineage: Lineage | None = None
+    batch_id: str | None = None
 
 
 class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -123,11 +128,13 @@ def record(launch: Launch) -> LedgerEntry:
         secrets=tuple(sorted(launch.secret_names & launch.params.keys())) if launch.secret_names else (),
         queue=launch.queue,
         launched_at=launch.launched_at,
+        eta=launch.eta,
         expires_at=launch.expires_at,
         keep_s=launch.keep_s,
         digest=launch.digest,
         generation=launch.generation,
         lineage=launch.lineage,
+        batch_id=launch.batch_id,
     )
 
 

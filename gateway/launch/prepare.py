@@ -56,6 +56,7 @@ def prepare(wish: Wish, catalog: Catalog, *, now: datetime) -> Launch:
         time_limit_s=task_type.time_limit_s,
         soft_time_limit_s=task_type.soft_time_limit_s,
         keep_s=task_type.keep_s,
+        longest_keep_s=catalog.longest_keep_s,
         launched_at=now,
         digest=catalog.digest,
         generation=catalog.generation,

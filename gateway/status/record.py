@@ -6,13 +6,17 @@ No class named in a record is ever looked up or built, and no record makes this 
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from gateway.ports import Found
+
 MAX_DEPTH = 64
+MAX_STATUS = 64
 # Kombu wraps what JSON lacks as {"__type__": …, "__value__": …}; the value alone is readable.
 _ENVELOPES = ("datetime", "date", "time", "uuid", "decimal", "set", "bytes", "base64")
 
@@ -28,9 +32,20 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     retries: int | None = None
     is_readable: bool = True
     """False when the bytes were not the JSON that Celery writes."""
+    is_whole: bool = True
+    """False when it was too large to be read whole; then its result, and what stands far behind it, is missing."""
 
 
 UNREADABLE = ResultRecord(status="UNKNOWN", is_readable=False)
+# Celery writes the status first; of a record that is too large this is what its two ends tell.
+_STATUS = re.compile(rb'\{\s*"status":\s*"([A-Za-z0-9_.: -]{1,64})"')
+_MEMBER = rb'"%b":\s*("(?:[^"\\]|\\.)*"|-?\d+)'
+_TAIL = {name: re.compile(_MEMBER % name.encode()) for name in ("date_done", "worker", "retries")}
+
+
+def read_found(found: Found) -> ResultRecord:
+    """Read one record, or the two ends of one that is too large."""
+    return read_record(found.head) if found.is_whole else _read_ends(found)
 
 
 def read_record(raw: bytes) -> ResultRecord:
@@ -39,16 +54,34 @@ def read_record(raw: bytes) -> ResultRecord:
         meta = _load(raw)
     except (ValueError, RecursionError):
         return UNREADABLE
+    return read_meta(meta)
+
+
+def read_meta(meta: object) -> ResultRecord:
+    """Read a record that has been parsed."""
     if not isinstance(meta, dict) or not isinstance(meta.get("status"), str):
         return UNREADABLE
     return ResultRecord(
-        status=meta["status"][:64],
+        status=_clean(meta["status"][:MAX_STATUS]),
         result=make_safe(meta.get("result")),
         traceback=_as(meta.get("traceback"), str),
         finished_at=_read_moment(meta.get("date_done")),
         worker=_as(meta.get("worker"), str),
         retries=_as(meta.get("retries"), int),
     )
+
+
+def _read_ends(found: Found) -> ResultRecord:
+    status = _STATUS.match(found.head)
+    if status is None:
+        return UNREADABLE
+    ends = {name: matches[-1] for name, pattern in _TAIL.items() if (matches := pattern.findall(found.tail))}
+    try:
+        members = {name: json.loads(raw) for name, raw in ends.items()}
+    except ValueError:
+        members = {}
+    record = read_meta({"status": status[1].decode("ascii"), **members})
+    return msgspec.structs.replace(record, is_whole=False)
 
 
 def make_safe(value: object, *, depth: int = 0) -> Any:

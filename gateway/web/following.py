@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from gateway.errors import BackendError
 from gateway.flows.following import follow as follow_task
+from gateway.flows.following import load_result
 from gateway.flows.following import revoke as revoke_task
 from gateway.flows.launching import retry as retry_task
 from gateway.launch.request import read_retry_body
@@ -34,12 +35,19 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
     @get(path)
     async def follow(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
         read_query(request.scope, NoQuery)
-        return answer(await _in_time(follow_task(task_id, site.services), site))
+        return answer(await _in_time(follow_task(task_id, site.services, prefix=site.prefix), site))
+
+    @get(f"{path}/result")
+    async def show_result(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
+        read_query(request.scope, NoQuery)
+        return answer(await _in_time(load_result(task_id, site.services), site))
 
     @delete(path, status_code=200)
     async def revoke(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
         query = read_query(request.scope, RevokeQuery)
-        revoking = revoke_task(task_id, site.services, terminate=query.terminate, signal=query.signal)
+        revoking = revoke_task(
+            task_id, site.services, prefix=site.prefix, terminate=query.terminate, signal=query.signal
+        )
         return answer(await _in_time(revoking, site))
 
     @post(f"{path}/retry", status_code=200)
@@ -48,7 +56,7 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
         body = read_retry_body(await read_json(request, empty={}))
         return answer(await retry_task(task_id, body, site.catalog, site.services, prefix=site.prefix))
 
-    return [follow, revoke, retry]
+    return [follow, show_result, revoke, retry]
 
 
 async def _in_time(flow: Awaitable[T], site: Site) -> T:

@@ -49,6 +49,8 @@ class BatchItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class BatchAnswer(Struct, frozen=True, kw_only=True):
     """What became of a batch, in the order of its items."""
 
+    batch_id: str
+    """Finds its tasks again: `/tasks/history?batch=`."""
     items: list[BatchItem]
 
 
@@ -113,8 +115,9 @@ class LaunchDoor:
         read_query(scope, NoQuery)
         site = self._site
         batch = read_batch_body(parse_body(await self._read(scope, receive)))
-        outcomes = await launch_batch(batch, site.catalog, site.services, prefix=site.prefix)
-        return write_json(BatchAnswer(items=[_show_item(each, instance=scope["path"]) for each in outcomes]))
+        batch_id, outcomes = await launch_batch(batch, site.catalog, site.services, prefix=site.prefix)
+        items = [_show_item(each, instance=scope["path"]) for each in outcomes]
+        return write_json(BatchAnswer(batch_id=batch_id, items=items))
 
     async def _launch(self, wish: Wish, scope: Scope, *, is_dry_run: bool, status: HTTPStatus) -> Answer:
         site = self._site

@@ -100,6 +100,15 @@ OPERATIONS = (
         problems=(404, 410, 422, *OUTAGE),
     ),
     Operation(
+        method="get",
+        path="/tasks/{task_id}/result",
+        operation_id="showResult",
+        summary="Show the whole result of a task, however large",
+        tag="Tasks",
+        answers={"200": ("The value that the task returned.", Any)},
+        problems=(404, 409, 410, 422, *OUTAGE),
+    ),
+    Operation(
         method="delete",
         path="/tasks/{task_id}",
         operation_id="revokeTask",

@@ -84,6 +84,7 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     errors.ForgottenTaskError: HTTPStatus.GONE,
     errors.TaskFinishedError: HTTPStatus.CONFLICT,
     errors.TaskUnfinishedError: HTTPStatus.CONFLICT,
+    errors.NoResultError: HTTPStatus.CONFLICT,
     errors.BackendError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.GatewayError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

@@ -17,11 +17,13 @@ from gateway.backends.redis.message import Lanes
 from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
 from gateway.backends.redis.sender import RedisSender
+from gateway.backends.redis.trips import SharedTrips
 from gateway.launch.idempotency import KEEP_S, Claim, make_claim
 from gateway.launch.launch import Launch, Lineage, record, write_receipt
 from gateway.launch.offer import PUBLISHED, Held, Known, Offer, Outcome, Published, QueueFull, Withheld
 from gateway.launch.slot import Slot
-from gateway.ports import Ledger, Publisher, Results, Revocation
+from gateway.ports import End, Found, Ledger, Publisher, Remembered, Results, Revocation, TaskError
+from gateway.status.record import UNREADABLE, read_found
 from tests.backends.test_message import make_launch
 
 THEN = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -32,6 +34,11 @@ class Backends:
 
     def __init__(self, publisher: Publisher, ledger: Ledger, results: Results, client: Redis | None) -> None:
         self.publisher, self.ledger, self.results, self.client = publisher, ledger, results, client
+
+    async def recall(self, task_id: str) -> Remembered | None:
+        """Ask the ledger for one task."""
+        [remembered] = await self.ledger.find([task_id])
+        return remembered
 
     async def offer(self, *launches: Launch, all_or_nothing: bool = False) -> list[Outcome]:
         """Publish launches."""
@@ -55,8 +62,13 @@ async def backends(request: pytest.FixtureRequest) -> AsyncIterator[Backends]:
         sender = RedisSender(client, lanes=Lanes(), origin="t", deadline_s=2)
         store = OutboxStore(client, prefix="gw:", deadline_s=2)
         publisher = OutboxPublisher(store, sender, limit=100, find_depth=lambda _: None)
-    ledger = RedisLedger(client, prefix="gw:", deadline_s=2)
-    yield Backends(publisher, ledger, RedisResults(client, key_prefix="", deadline_s=2), client)
+    ledger = RedisLedger(SharedTrips(client, deadline_s=2), prefix="gw:", deadline_s=2)
+    yield Backends(
+        publisher,
+        ledger,
+        RedisResults(SharedTrips(client, deadline_s=2), key_prefix="", deadline_s=2, max_bytes=4096),
+        client,
+    )
     await client.aclose()
 
 
@@ -70,7 +82,7 @@ async def test_what_is_published_is_remembered(backends: Backends) -> None:
     )
 
     await backends.offer(launch)
-    remembered = await backends.ledger.find(launch.task_id)
+    remembered = await backends.recall(launch.task_id)
 
     assert remembered is not None
     assert record(launch) == remembered.entry
@@ -80,8 +92,40 @@ async def test_what_is_published_is_remembered(backends: Backends) -> None:
 
 async def test_what_was_never_published_is_not_known(backends: Backends) -> None:
     """None, rather than a guess."""
-    assert await backends.ledger.find("01890000-0000-7000-8000-00000000000f") is None
+    assert await backends.recall("01890000-0000-7000-8000-00000000000f") is None
     assert [None] == await backends.results.find(["01890000-0000-7000-8000-00000000000f"])
+
+
+async def test_the_first_end_stands(backends: Backends) -> None:
+    """A task ends once; nothing is noted of one that was never launched."""
+    launch = make_launch()
+    await backends.offer(launch)
+    end = End(status="FAILURE", finished_at=THEN, worker="w", error=TaskError(type="E", message="m"))
+
+    await backends.ledger.settle(launch.task_id, end)
+    await backends.ledger.settle(launch.task_id, End(status="SUCCESS"))
+    await backends.ledger.settle("01890000-0000-7000-8000-00000000000f", end)
+    remembered = await backends.recall(launch.task_id)
+
+    assert remembered is not None
+    assert end == remembered.end
+    assert await backends.recall("01890000-0000-7000-8000-00000000000f") is None
+
+
+async def test_the_retries_of_a_task_are_a_chain(backends: Backends) -> None:
+    """In the order of their launches, seen from the root."""
+    root = make_launch()
+    ids = [f"01890000-0000-7000-8000-00000000001{number}" for number in range(3)]
+    lineage = Lineage(retry_of=root.task_id, root_id=root.task_id, attempt=2)
+
+    await backends.offer(root)
+    for each in ids:
+        await backends.offer(make_launch(task_id=each, lineage=lineage))
+    [remembered, last] = await backends.ledger.find([root.task_id, ids[-1]])
+
+    assert remembered is not None
+    assert last is not None
+    assert (tuple(ids), ()) == (remembered.chain, last.chain)
 
 
 async def test_the_first_revoke_stands_until_one_terminates(backends: Backends) -> None:
@@ -95,7 +139,7 @@ async def test_the_first_revoke_stands_until_one_terminates(backends: Backends) 
     seen = []
     for wish in (first, later, harder):
         await backends.ledger.record_revocation(launch.task_id, wish, keep_s=60)
-        remembered = await backends.ledger.find(launch.task_id)
+        remembered = await backends.recall(launch.task_id)
         seen.append(remembered and remembered.revocation)
 
     assert [first, first, harder] == seen
@@ -113,7 +157,7 @@ async def test_a_claimed_key_launches_once(backends: Backends) -> None:
     ]
 
     assert [PUBLISHED, Known(remembrance=claims[0].encode()), PUBLISHED] == outcomes
-    assert await backends.ledger.find(first.task_id) is not None
+    assert await backends.recall(first.task_id) is not None
     if backends.client is not None:
         assert 2 == await backends.client.llen("compared")
         assert 0 < await backends.client.ttl(f"gw:key:{claims[0].key_digest}") <= KEEP_S
@@ -137,16 +181,21 @@ async def test_every_redis_key_expires_but_the_identity(backends: Backends) -> N
     """Lists of messages are the workers' to empty."""
     if backends.client is None:
         return
-    launch = make_launch()
+    lineage = Lineage(retry_of="01890000-0000-7000-8000-00000000000f", root_id="root", attempt=2)
+    launch = make_launch(lineage=lineage, batch_id="b")
     await backends.offer(launch)
     await backends.ledger.record_revocation(launch.task_id, Revocation(requested_at=THEN), keep_s=60)
+    await backends.ledger.settle(launch.task_id, End(status="FAILURE"))
     await backends.ledger.identity()
 
     keys = sorted([key async for key in backends.client.scan_iter("gw:*")])
     expiries = {key.decode(): await backends.client.ttl(key) for key in keys}
 
     assert -1 == expiries.pop("gw:identity")
-    assert {f"gw:task:{launch.task_id}", f"gw:revoke:{launch.task_id}"} == expiries.keys()
+    assert {
+        *(f"gw:{kind}:{launch.task_id}" for kind in ("task", "revoke", "end")),
+        "gw:chain:root", "gw:ended:FAILURE", "gw:history", f"gw:history:type:{launch.task_type}", "gw:history:batch:b",
+    } == expiries.keys()  # fmt: skip
     assert all(0 < seconds <= 60 for seconds in expiries.values())
 
 
@@ -157,9 +206,17 @@ async def test_a_result_is_passed_on_untouched(backends: Backends) -> None:
     raw = json.dumps({"status": "SUCCESS"}).encode()
     await backends.client.set("celery-task-meta-x", raw)
     await backends.client.hset("celery-task-meta-y", "not", "a string")
+    await backends.client.set("celery-task-meta-z", b"a" * 4096 + b"b")
 
-    assert [raw] == await backends.results.find(["x"])
-    assert [None] == await backends.results.find(["y"])
+    whole, garbled, unheard, large = await backends.results.find(["x", "y", "none", "z"])
+
+    assert (Found(head=raw, size=len(raw)), None) == (whole, unheard)
+    assert garbled is not None
+    assert UNREADABLE == read_found(garbled)
+    assert large is not None
+    assert (b"a" * 4096, b"a" * 4095 + b"b", 4097) == (large.head, large.tail, large.size)
+    assert b"a" * 4096 + b"b" == await backends.results.load("z")
+    assert await backends.results.load("none") is None
 
 
 SLOT = Slot(name="a.b:x", limit=1, on_conflict="reject", lease_s=60)
@@ -174,7 +231,7 @@ async def test_a_slot_is_held_until_its_holder_is_said_to_have_ended(backends: B
     freed = await backends.publisher.publish([Offer(launch=third, finished=(first.task_id,))])
 
     assert [PUBLISHED, Held(holders=(first.task_id,)), PUBLISHED] == outcomes + freed
-    assert await backends.ledger.find(second.task_id) is None
+    assert await backends.recall(second.task_id) is None
 
 
 async def test_replacing_revokes_the_oldest_holder(backends: Backends) -> None:
@@ -184,7 +241,7 @@ async def test_replacing_revokes_the_oldest_holder(backends: Backends) -> None:
 
     outcomes = await backends.offer(first) + await backends.offer(second)
     replaced = await backends.publisher.publish([Offer(launch=second, may_replace=True)])
-    remembered = await backends.ledger.find(first.task_id)
+    remembered = await backends.recall(first.task_id)
 
     assert [PUBLISHED, Held(holders=(first.task_id,)), Published(replaced=(first.task_id,))] == outcomes + replaced
     assert remembered is not None
@@ -202,7 +259,7 @@ async def test_all_or_nothing_leaves_nothing(backends: Backends) -> None:
     outcomes = await backends.offer(*launches, all_or_nothing=True)
 
     assert [Withheld, Held, Withheld] == [type(outcome) for outcome in outcomes]
-    assert [None] * 3 == [await backends.ledger.find(launch.task_id) for launch in launches]
+    assert [None] * 3 == [await backends.recall(launch.task_id) for launch in launches]
     assert [PUBLISHED] == await backends.offer(launches[0])
 
 

@@ -81,7 +81,9 @@ async def test_a_queue_key_of_another_type_takes_the_row_back(client: Redis) -> 
     )
 
     assert [BrokerUnavailableError, Published] == [type(outcome) for outcome in outcomes]
-    assert [f"gw:task:{IDS[1]}".encode()] == [key async for key in client.scan_iter("gw:*")]
+    assert [f"gw:task:{IDS[1]}".encode()] == [key async for key in client.scan_iter("gw:task:*")]
+    assert [IDS[1].encode()] == await client.zrange("gw:open", 0, -1)
+    assert 1 == await client.xlen("gw:history")
 
 
 async def test_a_full_redis_refuses_the_whole_transaction(client: Redis) -> None:

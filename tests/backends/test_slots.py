@@ -19,6 +19,7 @@ from gateway.backends.redis.ledger import RedisLedger
 from gateway.backends.redis.message import Lanes
 from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
+from gateway.backends.redis.trips import SharedTrips
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.deployment import Deployment
 from gateway.errors import ConcurrencyLimitError
@@ -49,8 +50,8 @@ async def launch_on(url: str, *wishes: Wish) -> list[Accepted | BaseException]:
     client = connect(url, deadline_s=5)
     services = Services(
         publisher=RedisPublisher(client, prefix=PREFIX, lanes=Lanes(), origin="t", deadline_s=5),
-        ledger=RedisLedger(client, prefix=PREFIX, deadline_s=5),
-        results=RedisResults(client, key_prefix="", deadline_s=5),
+        ledger=RedisLedger(SharedTrips(client, deadline_s=5), prefix=PREFIX, deadline_s=5),
+        results=RedisResults(SharedTrips(client, deadline_s=5), key_prefix="", deadline_s=5, max_bytes=4096),
         workers=MemoryBackend(),
     )
     catalog = compile_tasks()
@@ -174,8 +175,8 @@ async def test_a_clock_that_jumps_moves_no_lease_and_no_key(valkey_url: str, hou
     await client.flushdb()
     services = Services(
         publisher=RedisPublisher(client, prefix=PREFIX, lanes=Lanes(), origin="t", deadline_s=5),
-        ledger=RedisLedger(client, prefix=PREFIX, deadline_s=5),
-        results=RedisResults(client, key_prefix="", deadline_s=5),
+        ledger=RedisLedger(SharedTrips(client, deadline_s=5), prefix=PREFIX, deadline_s=5),
+        results=RedisResults(SharedTrips(client, deadline_s=5), key_prefix="", deadline_s=5, max_bytes=4096),
         workers=MemoryBackend(),
     )
     jumped = msgspec.structs.replace(services, clock=lambda: datetime.now(UTC) + timedelta(hours=hours))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.status.record import UNREADABLE, ResultRecord, make_safe, read_record
+from gateway.ports import Found
+from gateway.status.record import UNREADABLE, ResultRecord, make_safe, read_found, read_record
 
 
 def test_a_celery_record_is_read_whole() -> None:
@@ -82,3 +83,26 @@ def test_what_json_cannot_say_is_shown_safely(literal: str, shown: Any) -> None:
 def test_integers_beyond_64_bits_survive() -> None:
     """A result is shown as it is when JSON can say it."""
     assert {"n": 2**200} == make_safe({"n": 2**200})
+
+
+def test_a_record_that_is_too_large_is_read_by_its_ends() -> None:
+    """The status stands at its beginning; date, worker and retries at its end."""
+    raw = json.dumps(
+        {
+            "status": "SUCCESS", "result": 'a "date_done": "x" \\\\' * 1000, "traceback": None, "children": [],
+            "date_done": "2026-11-24T10:00:00+00:00", "worker": "celery@host", "retries": 2, "task_id": "x",
+        }
+    ).encode()  # fmt: skip
+
+    record = read_found(Found(head=raw[:500], tail=raw[-500:], size=len(raw)))
+
+    assert ResultRecord(
+        status="SUCCESS", finished_at=datetime(2026, 11, 24, 10, 0, 0, 0, UTC), worker="celery@host", retries=2,
+        is_whole=False,
+    ) == record  # fmt: skip
+
+
+@given(st.binary(max_size=80), st.binary(max_size=80))
+def test_the_ends_of_anything_can_be_read(head: bytes, tail: bytes) -> None:
+    """Garbage is unreadable, or says little; it never raises."""
+    assert not read_found(Found(head=head, tail=tail, size=10**9)).is_whole or UNREADABLE

@@ -20,7 +20,8 @@ async def test_a_status_has_every_member(http: httpx.AsyncClient) -> None:
     assert {
         "task_id", "task_type", "name", "status", "result", "error", "progress", "launched_at", "started_at",
         "finished_at", "queued_s", "run_s", "worker", "retries", "retry_of", "root_id", "attempt", "revocation",
-        "expires_at", "generation", "digest",
+        "expires_at", "generation", "digest", "result_omitted", "result_url", "worker_lost_at", "stalled_because",
+        "batch_id", "chain",
     } == status.keys()  # fmt: skip
     assert ("PENDING", 1, 1, 0) == (status["status"], status["generation"], status["attempt"], status["retries"])
 

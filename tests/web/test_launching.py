@@ -141,7 +141,7 @@ async def test_a_secret_goes_to_the_worker_alone(http: httpx.AsyncClient, backen
     without = await http.post(f"{API}/tasks/{task_id}/retry")
     given = await http.post(f"{API}/tasks/{task_id}/retry", json={"params": {"token": "hunter3"}})
     first, second = backend.published
-    row = await backend.find(task_id)
+    [row] = await backend.find([task_id])
 
     assert "hunter2" == first.params["token"]
     assert row is not None

@@ -48,6 +48,10 @@ class CeleryWorkers:
         """Return the last look, from memory."""
         return self._view
 
+    def find_lost_at(self, worker: str) -> datetime | None:  # noqa: ARG002 - until heartbeats are listened to
+        """Tell since when a worker is gone."""
+        return None
+
     async def revoke(self, task_id: str, *, terminate: bool, signal: str) -> None:
         """Broadcast a revoke.
 

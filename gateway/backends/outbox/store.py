@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from gateway.backends.redis.commit import GroupCommit
 from gateway.backends.redis.connection import guarded
-from gateway.backends.redis.ledger import entry_key
+from gateway.backends.redis.keys import entry_key
 from gateway.backends.redis.orders import Parking, order_record
 from gateway.errors import LedgerUnavailableError
 from gateway.launch.idempotency import KEEP_S, KeyState
@@ -83,6 +83,7 @@ class OutboxStore:
         launch = offer.launch
         async with self._guarded(), self._client.pipeline() as pipeline:
             pipeline.zrem(f"{self._prefix}outbox", launch.task_id)
+            pipeline.zrem(f"{self._prefix}open", launch.task_id)
             pipeline.delete(entry_key(self._prefix, launch.task_id), self._parked_key(launch.task_id))
             if offer.claim is not None:
                 pipeline.delete(self._claim_key(offer.claim.key_digest))

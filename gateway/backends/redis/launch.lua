@@ -1,7 +1,8 @@
 -- Launches, each with the conditions under which it may happen: decided first, then done, all in one step.
 --
 -- ARGV: the ledger's prefix; the parcels as JSON, [[is_whole, [order, ...]], ...] with
---   order = [task_id, keep_s, list or null, guards or null]; then two strings for each order, its row and its message.
+--   order = [task_id, keep_s, list or null, guards or null, [task_type, longest_keep_s, batch or null, root or null]];
+--   then two strings for each order, its row and its message.
 -- KEYS: none. The keys are many, and of one server: Celery's Redis transport does not run on a Cluster.
 -- Answers with what is exceptional only: [[parcel, order, word, ...], ...], counted from 0.
 --
@@ -14,6 +15,8 @@ local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local answers, kinds = {}, {}
 local row_key, outbox, parked_key, revoke_key =
     prefix .. 'task:', prefix .. 'outbox', prefix .. 'outbox:', prefix .. 'revoke:'
+local history, history_of_type, history_of_batch, open, chain =
+    prefix .. 'history', prefix .. 'history:type:', prefix .. 'history:batch:', prefix .. 'open', prefix .. 'chain:'
 
 local function is_given(value)
     return value ~= nil and value ~= cjson.null
@@ -95,11 +98,32 @@ local function take_slot(id, slot)
     return slot.replaced
 end
 
+local indexes = {}  -- the keys of indexes that were written to, and how long each lives on, in seconds
+
+-- Note a launch in a history, which forgets what is older than the launches it holds are kept.
+local function note(key, id, keep_s)
+    redis.call('XADD', key, 'MINID', '~', now_ms - keep_s * 1000, '*', 't', id)
+    indexes[key] = math.max(indexes[key] or 0, keep_s)
+end
+
+local function index(id, keep_s, task_type, longest_keep_s, batch, root)
+    note(history, id, longest_keep_s)
+    note(history_of_type .. task_type, id, keep_s)
+    redis.call('ZADD', open, 0, id)
+    indexes[open] = math.max(indexes[open] or 0, longest_keep_s)
+    if is_given(batch) then note(history_of_batch .. batch, id, keep_s) end
+    if is_given(root) then
+        redis.call('APPEND', chain .. root, id)
+        indexes[chain .. root] = keep_s
+    end
+end
+
 -- Do an order; return the tasks that it replaced.
 local function perform(order, row, message)
     local id, keep_s, list, guards = order[1], order[2], order[3], order[4]
     if is_given(list) then redis.call('LPUSH', list, message) end
     redis.call('SET', row_key .. id, row, 'EX', keep_s)
+    index(id, keep_s, unpack(order[5], 1, 4))
     if not is_given(guards) then return {} end
     if is_given(guards.hold_ms) then
         redis.call('ZADD', outbox, now_ms + guards.hold_ms, id)
@@ -148,4 +172,5 @@ for number, parcel in ipairs(parcels) do
     end
     argument = argument + 2 * #orders
 end
+for key, keep_s in pairs(indexes) do redis.call('EXPIRE', key, keep_s) end
 return answers

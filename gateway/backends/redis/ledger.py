@@ -1,40 +1,42 @@
-"""The ledger in Redis: one string per launch, which expires with its retention.
+"""The ledger in Redis, read and marked; new launches are written by the publisher, with their messages.
 
-Keys, behind the configured prefix: `task:<id>` the entry, `revoke:<id>` a wish to revoke, both expiring after
-the task type's `keep_s`; `identity` the key behind the task ids, kept for good as every id ever given depends
-on it.
+Its keys stand in `keys`. Whatever is asked while Redis is busy shares the next round trip.
 """
 
 import os
-from typing import cast
+from collections.abc import Awaitable, Sequence
+from importlib.resources import files
+from typing import Any, Final, cast
 
 import msgspec
-from redis.asyncio import Redis
 
-from gateway.backends.redis.connection import guarded
+from gateway.backends.redis.connection import guarded, translated
+from gateway.backends.redis.keys import split_chain
+from gateway.backends.redis.trips import SharedTrips
 from gateway.errors import LedgerUnavailableError
 from gateway.launch.idempotency import KEEP_S, Claim
 from gateway.launch.launch import LedgerEntry
-from gateway.ports import Remembered, Revocation
+from gateway.ports import End, Remembered, Revocation, Run
 
+SETTLE: Final = files(__package__).joinpath("settle.lua").read_text(encoding="utf-8")
 _IDENTITY_BYTES = 32
 _ENTRY = msgspec.json.Decoder(LedgerEntry)
 _REVOCATION = msgspec.json.Decoder(Revocation)
-
-
-def entry_key(prefix: str, task_id: str) -> str:
-    """Return the key of a launch's entry."""
-    return f"{prefix}task:{task_id}"
+_RUN = msgspec.json.Decoder(Run)
+_END = msgspec.json.Decoder(End)
+_PARTS = ("task:", "revoke:", "run:", "end:", "chain:")
 
 
 class RedisLedger:
-    """Reads and marks ledger rows; new ones are written by the publisher, with the message."""
+    """Reads and marks ledger rows."""
 
-    def __init__(self, client: Redis, *, prefix: str, deadline_s: float) -> None:
+    def __init__(self, trips: SharedTrips, *, prefix: str, deadline_s: float) -> None:
         self.name = "ledger"
         self.warnings: tuple[str, ...] = ()
-        self._client = client
+        self._client = trips.client
+        self._trips = trips
         self._prefix = prefix
+        self._heads = tuple(f"{prefix}{part}" for part in _PARTS)
         self._deadline_s = deadline_s
         self._identity: bytes | None = None
 
@@ -47,16 +49,34 @@ class RedisLedger:
                 self._identity = cast("bytes", await self._client.get(key))
         return self._identity
 
-    async def find(self, task_id: str) -> Remembered | None:
-        """Return what is remembered of a task."""
-        async with guarded(LedgerUnavailableError, "the ledger", deadline_s=self._deadline_s):
-            keys = (entry_key(self._prefix, task_id), self._revocation_key(task_id))
-            entry, revocation = await self._client.mget(keys)
-        if entry is None:
-            return None
-        return Remembered(
-            entry=_ENTRY.decode(entry), revocation=None if revocation is None else _REVOCATION.decode(revocation)
-        )
+    def find(self, task_ids: Sequence[str]) -> Awaitable[list[Remembered | None]]:
+        """Ask what is remembered of tasks."""
+        keys = [head + task_id for task_id in task_ids for head in self._heads]
+        return self._read(self._trips.ask(("MGET", *keys)) if keys else None)
+
+    async def _read(self, asked: Awaitable[list[Any]] | None) -> list[Remembered | None]:
+        if asked is None:
+            return []
+        [values] = await self._answer(asked)
+        width = len(_PARTS)
+        return [_remember(*values[at : at + width]) for at in range(0, len(values), width)]
+
+    async def settle(self, task_id: str, end: End) -> None:
+        """Write down how a task ended; the first one stands."""
+        value = msgspec.json.encode(end)
+        await self._answer(self._trips.ask(("EVAL", SETTLE, 0, self._prefix, task_id, value, end.status)))
+
+    async def _answer(self, asked: Awaitable[list[Any]]) -> list[Any]:
+        """Wait for replies.
+
+        Raises: LedgerUnavailableError, also when Redis refused a command.
+        """
+        with translated(LedgerUnavailableError, "the ledger"):
+            replies = await asked
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+            return replies
 
     async def keep(self, claim: Claim) -> bytes | None:
         """Keep what was claimed under a key that is free; return what is kept under one that is not."""
@@ -68,14 +88,24 @@ class RedisLedger:
     async def record_revocation(self, task_id: str, revocation: Revocation, *, keep_s: int) -> None:
         """Remember that a revoke was asked for; a later one with `terminate` replaces one without."""
         async with guarded(LedgerUnavailableError, "the ledger", deadline_s=self._deadline_s):
-            await self._client.set(
-                self._revocation_key(task_id), msgspec.json.encode(revocation), ex=keep_s, nx=not revocation.terminate
-            )
+            key = f"{self._prefix}revoke:{task_id}"
+            await self._client.set(key, msgspec.json.encode(revocation), ex=keep_s, nx=not revocation.terminate)
 
     async def check(self) -> None:
         """Return when the ledger answers."""
         async with guarded(LedgerUnavailableError, "the ledger", deadline_s=self._deadline_s):
             await self._client.ping()
 
-    def _revocation_key(self, task_id: str) -> str:
-        return f"{self._prefix}revoke:{task_id}"
+
+def _remember(
+    entry: bytes | None, revocation: bytes | None, run: bytes | None, end: bytes | None, chain: bytes | None
+) -> Remembered | None:
+    if entry is None:
+        return None
+    return Remembered(
+        entry=_ENTRY.decode(entry),
+        revocation=None if revocation is None else _REVOCATION.decode(revocation),
+        run=None if run is None else _RUN.decode(run),
+        end=None if end is None else _END.decode(end),
+        chain=split_chain(chain),
+    )

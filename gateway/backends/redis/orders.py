@@ -20,7 +20,7 @@ SCRIPT: Final = files(__package__).joinpath("launch.lua").read_text(encoding="ut
 REPLACE_SIGNAL: Final = "SIGTERM"
 _ENCODER = msgspec.json.Encoder()
 
-Header = tuple[str, int, str | None, dict[str, Any] | None]
+Header = tuple[str, int, str | None, dict[str, Any] | None, tuple[str, int, str | None, str | None]]
 
 
 class Order(Struct, frozen=True):
@@ -45,7 +45,7 @@ def order_push(offer: Offer, *, prefix: str, lanes: Lanes, origin: str) -> Order
     launch = offer.launch
     guards = _write_guards(offer, prefix=prefix, lanes=lanes)
     return Order(
-        (launch.task_id, launch.keep_s, lanes.choose(launch.queue, launch.priority), guards),
+        (launch.task_id, launch.keep_s, lanes.choose(launch.queue, launch.priority), guards, _write_index(launch)),
         _ENCODER.encode(record(launch)),
         # Kombu only asks of a delivery tag that it be unique; the task id is.
         build_message(launch, origin=origin, delivery_tag=launch.task_id),
@@ -59,7 +59,8 @@ def order_record(offer: Offer, *, prefix: str, parking: Parking | None, state: K
     if parking is not None:
         guards |= {"hold_ms": parking.hold_ms, "outbox_limit": parking.limit}
     message = b"" if parking is None else _ENCODER.encode(launch)
-    return Order((launch.task_id, launch.keep_s, None, guards or None), _ENCODER.encode(record(launch)), message)
+    header = (launch.task_id, launch.keep_s, None, guards or None, _write_index(launch))
+    return Order(header, _ENCODER.encode(record(launch)), message)
 
 
 def read_answer(words: list[Any]) -> Outcome:
@@ -81,6 +82,12 @@ def read_answer(words: list[Any]) -> Outcome:
 def encode_parcels(parcels: list[tuple[bool, list[Header]]]) -> bytes:
     """Encode the headers of parcels."""
     return _ENCODER.encode(parcels)
+
+
+def _write_index(launch: Launch) -> tuple[str, int, str | None, str | None]:
+    """Say under what a launch is found again."""
+    root = launch.lineage.root_id if launch.lineage else None
+    return launch.task_type, max(launch.keep_s, launch.longest_keep_s), launch.batch_id, root
 
 
 def _write_guards(offer: Offer, *, prefix: str, lanes: Lanes | None, state: KeyState = "done") -> dict[str, Any] | None:

@@ -1,31 +1,61 @@
 """Celery's Redis result backend, read without Celery."""
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Awaitable, Sequence
+from typing import Any, Final, cast
 
-from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
-from gateway.backends.redis.connection import guarded
+from gateway.backends.redis.connection import guarded, translated
+from gateway.backends.redis.trips import SharedTrips
 from gateway.errors import ResultsUnavailableError
+from gateway.ports import Found
+
+TAIL_BYTES: Final = 4096
+"""Of a record that is too large, so much of its end is read: what Celery writes behind the result."""
+_NO_RECORD: Final = Found(head=b"", size=0)
+"""A key that holds something else: there is a record, and nobody can read it."""
 
 
 class RedisResults:
     """Reads `celery-task-meta-<id>`."""
 
-    def __init__(self, client: Redis, *, key_prefix: str, deadline_s: float) -> None:
+    def __init__(self, trips: SharedTrips, *, key_prefix: str, deadline_s: float, max_bytes: int) -> None:
+        """Take the way to one Redis; of a record larger than `max_bytes` only beginning and end are read."""
         self.name = "results"
         self.warnings: tuple[str, ...] = ()
-        self._client = client
-        self._key_prefix = key_prefix
+        self._client = trips.client
+        self._trips = trips
+        self._head = f"{key_prefix}celery-task-meta-"
         self._deadline_s = deadline_s
+        self._max_bytes = max_bytes
 
-    async def find(self, task_ids: Sequence[str]) -> list[bytes | None]:
-        """Return the raw records of tasks; anything but a string under its key reads as none."""
-        if not task_ids:
+    def find(self, task_ids: Sequence[str]) -> Awaitable[list[Found | None]]:
+        """Ask for the raw records of tasks."""
+        # One byte more than allowed tells a record that is too large from one that just fits.
+        commands = [("GETRANGE", self._head + each, 0, self._max_bytes) for each in task_ids]
+        return self._read(task_ids, self._trips.ask(*commands) if commands else None)
+
+    async def _read(self, task_ids: Sequence[str], asked: Awaitable[list[Any]] | None) -> list[Found | None]:
+        if asked is None:
             return []
+        with translated(ResultsUnavailableError, "the result backend"):
+            return [await self._measure(task_id, reply) for task_id, reply in zip(task_ids, await asked, strict=True)]
+
+    async def _measure(self, task_id: str, reply: Any) -> Found | None:
+        if isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE"):
+            return _NO_RECORD
+        if isinstance(reply, Exception):
+            raise reply
+        if len(reply) <= self._max_bytes:
+            return Found(head=reply, size=len(reply)) if reply else None
+        key = self._head + task_id
+        size, tail = await self._trips.ask(("STRLEN", key), ("GETRANGE", key, -TAIL_BYTES, -1))
+        return Found(head=reply[:-1], tail=tail, size=size)
+
+    async def load(self, task_id: str) -> bytes | None:
+        """Return a whole raw record, however large."""
         async with guarded(ResultsUnavailableError, "the result backend", deadline_s=self._deadline_s):
-            values = await self._client.mget([f"{self._key_prefix}celery-task-meta-{each}" for each in task_ids])
-        return cast("list[bytes | None]", values)
+            return cast("bytes | None", await self._client.get(self._head + task_id))
 
     async def check(self) -> None:
         """Return when the result backend answers."""

@@ -1,0 +1,38 @@
+"""The names of the ledger's keys, behind the configured prefix; every one of them expires, or says why not.
+
+| key | type | holds | until |
+| --- | --- | --- | --- |
+| `task:<id>` | string | the launch as it was recorded | `keep_s` of its task type |
+| `end:<id>` | string | how the task ended | as its row |
+| `run:<id>` | string | what events told of its run | as its row |
+| `revoke:<id>` | string | the wish that it not run | as its row |
+| `chain:<id>` | string | the ids of its retries, one behind the other | `keep_s` of the last of them |
+| `open` | sorted set | launches whose end nobody has seen, by id, that is by time | the longest `keep_s` after the last launch |
+| `ended:<status>` | sorted set | tasks that ended otherwise than in SUCCESS, by id | as the row that lives longest |
+| `history` | stream | every launch, by time | the longest `keep_s`, entries too |
+| `history:type:<task_type>` | stream | those of a task type | `keep_s`, entries too |
+| `history:batch:<id>` | stream | those of a batch | `keep_s` |
+| `key:<digest>` | string | an idempotency key and its receipt | 24 hours |
+| `slot:<name>` | sorted set | who holds the places of a limit | the last lease |
+| `outbox`, `outbox:<id>` | sorted set, strings | messages that wait for a broker that is away | until the broker has them |
+| `identity` | string | the key behind the task ids | for good: every id ever given depends on it |
+| `sweeper`, `sweeper:fence` | strings | the lease of the outbox's sweeper, its last token | the lease; for good, tokens must only grow |
+"""
+
+ID_CHARACTERS = 36
+
+
+def entry_key(prefix: str, task_id: str) -> str:
+    """Return the key of a launch's entry."""
+    return f"{prefix}task:{task_id}"
+
+
+def change_channel(prefix: str, task_id: str) -> str:
+    """Return the channel on which the ledger tells that something about a task has changed."""
+    return f"{prefix}change:{task_id}"
+
+
+def split_chain(raw: bytes | None) -> tuple[str, ...]:
+    """Read the ids of a chain."""
+    text = (raw or b"").decode("ascii")
+    return tuple(text[at : at + ID_CHARACTERS] for at in range(0, len(text), ID_CHARACTERS))

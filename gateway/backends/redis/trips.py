@@ -1,0 +1,105 @@
+"""Shared round trips: the commands of all who ask while Redis is busy with others leave together.
+
+What comes in: commands, any number at once. What goes out: their replies. Reads and single writes that may be repeated
+only: a command of a trip that broke may or may not have happened, and whoever asked is told that it failed.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+MAX_COMMANDS = 512
+"""Commands in one round trip."""
+_TRANSPORT_ERRORS = (RedisError, OSError, TimeoutError)
+Command = tuple[Any, ...]
+
+
+class _Asked(Struct, eq=False):
+    """Commands of one caller, and when it must have its replies, by the loop's clock."""
+
+    commands: Sequence[Command]
+    due: float
+    done: asyncio.Future[list[Any]]
+
+
+class SharedTrips:
+    """Sends commands to one Redis, one round trip at a time."""
+
+    def __init__(self, client: Redis, *, deadline_s: float) -> None:
+        self.client = client
+        self._pool = client.connection_pool
+        self._deadline_s = deadline_s
+        self._waiting: deque[_Asked] = deque()
+        self._sending: asyncio.Task[None] | None = None
+
+    def ask(self, *commands: Command) -> asyncio.Future[list[Any]]:
+        """Send commands; the future holds their replies, in their order.
+
+        Shape: a command that Redis refuses has its ResponseError for a reply.
+        Raises: the future does, a RedisError, OSError or TimeoutError when Redis did not answer in time.
+        """
+        loop = asyncio.get_running_loop()
+        asked = _Asked(commands, loop.time() + self._deadline_s, loop.create_future())
+        self._waiting.append(asked)
+        if self._sending is None or self._sending.done():
+            self._sending = loop.create_task(self._send_all())
+        return asked.done
+
+    async def _send_all(self) -> None:
+        while self._waiting:
+            together = self._pick()
+            try:
+                await self._send(together)
+            except _TRANSPORT_ERRORS as error:
+                _fail(together, error)
+                if isinstance(error, TimeoutError):  # those behind a Redis that froze have waited as long
+                    _fail(self._waiting, error)
+                    self._waiting.clear()
+            finally:
+                for asked in together:  # whatever happened, whoever waits is told
+                    if not asked.done.done():
+                        asked.done.cancel()
+
+    def _pick(self) -> list[_Asked]:
+        picked = [self._waiting.popleft()]
+        count = len(picked[0].commands)
+        while self._waiting and count + len(self._waiting[0].commands) <= MAX_COMMANDS:
+            picked.append(self._waiting.popleft())
+            count += len(picked[-1].commands)
+        return picked
+
+    async def _send(self, together: list[_Asked]) -> None:
+        commands = [command for asked in together for command in asked.commands]
+        async with asyncio.timeout_at(together[0].due):
+            connection = await self._pool.get_connection()  # type: ignore[no-untyped-call] # redis-py left it out
+            try:
+                await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+                replies = [await _read(connection) for _ in commands]
+            except BaseException:  # what is still to come would be taken for the replies of others
+                await connection.disconnect(nowait=True)
+                raise
+            finally:
+                await self._pool.release(connection)
+        at = 0
+        for asked in together:
+            if not asked.done.done():  # whoever waited may have gone
+                asked.done.set_result(replies[at : at + len(asked.commands)])
+            at += len(asked.commands)
+
+
+async def _read(connection: Any) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as refused:
+        return refused
+
+
+def _fail(these: Sequence[_Asked] | deque[_Asked], error: Exception) -> None:
+    for asked in these:
+        if not asked.done.done():
+            asked.done.set_exception(error)

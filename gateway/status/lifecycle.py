@@ -1,0 +1,39 @@
+"""The life of a task in words, and which of several witnesses is believed: a status never goes backwards.
+
+What comes in: the ledger's row with what was noted of the run and the end, and Celery's record. What goes out: one word.
+Celery's own words rank PENDING, RECEIVED, then everything that happens while a task runs, then the final ones. Within a
+run they may follow each other in any order (a retry starts again); a word of a lower rank than what is known is late news.
+"""
+
+from gateway.ports import Remembered, Run
+from gateway.status.record import ResultRecord
+
+FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED", "UNKNOWN"})
+"""Nothing follows these; UNKNOWN is ours, where nothing can become known any more."""
+CELERY_FINAL = FINAL - {"UNKNOWN"}
+WITH_EXCEPTION = frozenset({"FAILURE", "RETRY", "REVOKED"})
+"""States whose result is an exception."""
+_WITHOUT_RESULT = frozenset({"STARTED", "RECEIVED", "PENDING"})
+
+
+def choose_status(remembered: Remembered, record: ResultRecord | None) -> str:
+    """Choose the word for a task."""
+    if remembered.end is not None:
+        return remembered.end.status
+    if record is not None and record.status in CELERY_FINAL:
+        return record.status
+    if remembered.revocation is not None and remembered.revocation.confirmed_at is not None:
+        return "REVOKED"
+    noted = _read_run(remembered.run)
+    return noted if record is None or record.status in {"PENDING", "RECEIVED"} else record.status
+
+
+def has_result(status: str) -> bool:
+    """Tell whether a record of this status carries a value of the task's own: a result, or the meta of a state."""
+    return status not in WITH_EXCEPTION and status not in _WITHOUT_RESULT
+
+
+def _read_run(run: Run | None) -> str:
+    if run is None:
+        return "PENDING"
+    return "STARTED" if run.started_at is not None else "RECEIVED"
