@@ -1,0 +1,149 @@
+"""The parts of a gateway, joined as the settings say: connections, backends, what runs beside the requests.
+
+What comes in: the settings. What goes out: parts, of which nothing is connected yet; `runs` and `closing` say what has to be
+started and what stopped with the process.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AsyncExitStack
+from typing import Any
+
+from redis.asyncio import Redis
+
+from gateway.backends.kombu.app import make_app
+from gateway.backends.kombu.existing import ExistingApp
+from gateway.backends.kombu.sender import KombuSender
+from gateway.backends.kombu.workers import CeleryWorkers
+from gateway.backends.outbox.publisher import OutboxPublisher
+from gateway.backends.outbox.sender import Sender, SplitSender
+from gateway.backends.outbox.store import OutboxStore
+from gateway.backends.outbox.sweeper import Sweeper
+from gateway.backends.redis.connection import connect
+from gateway.backends.redis.ledger import RedisLedger
+from gateway.backends.redis.message import Lanes
+from gateway.backends.redis.publisher import RedisPublisher
+from gateway.backends.redis.results import RedisResults
+from gateway.backends.redis.sender import RedisSender
+from gateway.backends.redis.trips import SharedTrips
+from gateway.backends.split import SplitPublisher
+from gateway.flows.services import Services
+from gateway.ports import Probe, Publisher
+from gateway.settings import Settings, is_redis, read_steps
+
+
+class Parts:
+    """All that one process works with; the same for every catalog."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        deadline_s: float,
+        name_queues: Callable[[], Iterable[str]],
+        existing: ExistingApp | None = None,
+    ) -> None:
+        """`name_queues` names the queues of the present catalog."""
+        self._settings = settings
+        self._existing = existing
+        self._deadline_s = deadline_s
+        self._clients: dict[str, Redis] = {}
+        self._trips: dict[str, SharedTrips] = {}
+        self._lanes = _make_lanes(settings)
+        self.closing = AsyncExitStack()
+        self.runs: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        """What runs beside the requests, each until it is cancelled."""
+        self.workers = CeleryWorkers(
+            self._make_celery(), queues=name_queues, refresh_s=settings.workers_refresh_s, deadline_s=deadline_s
+        )
+        self.ledger = RedisLedger(
+            self._share_trips(settings.redis_url), prefix=settings.key_prefix, deadline_s=deadline_s
+        )
+        self.results = RedisResults(
+            self._share_trips(settings.result_url),
+            key_prefix=settings.result_key_prefix,
+            deadline_s=deadline_s,
+            max_bytes=settings.max_result_bytes,
+        )
+        self.publisher, self.broker = self._make_publisher()
+
+    @property
+    def services(self) -> Services:
+        """Return what the flows work with."""
+        return Services(publisher=self.publisher, ledger=self.ledger, results=self.results, workers=self.workers)
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """Return what readiness asks."""
+        return (self.broker, self.ledger, self.results)
+
+    def client(self, url: str) -> Redis:
+        """Return the one client of a URL."""
+        if url not in self._clients:
+            client = connect(url, deadline_s=self._deadline_s, sentinel_master=self._settings.sentinel_master)
+            self.closing.push_async_callback(client.aclose)
+            self._clients[url] = client
+        return self._clients[url]
+
+    def _share_trips(self, url: str) -> SharedTrips:
+        """Return the one way on which reads of a URL share round trips."""
+        if url not in self._trips:
+            self._trips[url] = SharedTrips(self.client(url), deadline_s=self._deadline_s)
+        return self._trips[url]
+
+    def _make_publisher(self) -> tuple[Publisher, Probe]:
+        """Make the publisher: one step where ledger and broker are one Redis, an outbox elsewhere."""
+        settings, deadline_s = self._settings, self._deadline_s
+        origin = f"{os.getpid()}@{socket.gethostname()}"
+        if settings.broker_url == settings.redis_url:
+            broker = RedisPublisher(
+                self.client(settings.broker_url),
+                prefix=settings.key_prefix,
+                lanes=self._lanes,
+                origin=origin,
+                deadline_s=deadline_s,
+            )
+            if self._existing is None:
+                return broker, broker
+            return SplitPublisher(broker, self._make_outbox(self._make_kombu())), broker
+        if is_redis(settings.broker_url):
+            client = self.client(settings.broker_url)
+            plain = RedisSender(client, lanes=self._lanes, origin=origin, deadline_s=deadline_s)
+            other = self._make_kombu() if self._existing else None
+            return self._make_outbox(SplitSender(plain, other) if other else plain), plain
+        kombu = self._make_kombu()
+        return self._make_outbox(kombu), kombu
+
+    def _make_kombu(self) -> KombuSender:
+        sender = KombuSender(self._make_celery(), deadline_s=self._deadline_s, existing=self._existing)
+        self.closing.callback(sender.close)
+        return sender
+
+    def _make_outbox(self, sender: Sender) -> OutboxPublisher:
+        settings = self._settings
+        store = OutboxStore(self.client(settings.redis_url), prefix=settings.key_prefix, deadline_s=self._deadline_s)
+        self.runs.append(Sweeper(store, sender, self.results).run)
+        return OutboxPublisher(store, sender, limit=settings.outbox_limit, find_depth=self._find_depth)
+
+    def _find_depth(self, queue: str) -> int | None:
+        return self.workers.view().queues.get(queue)
+
+    def _make_celery(self) -> Any:
+        settings = self._settings
+        return make_app(
+            settings.broker_url,
+            lanes=self._lanes,
+            deadline_s=self._deadline_s,
+            default_queue=settings.default_queue,
+            sentinel_master=settings.sentinel_master,
+            existing=self._existing,
+        )
+
+
+def _make_lanes(settings: Settings) -> Lanes:
+    return Lanes(
+        key_prefix=settings.broker_key_prefix,
+        steps=read_steps(settings.priority_steps),
+        separator=settings.priority_separator,
+    )
