@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gateway.backends.kombu.blocking import BlockingCalls
+from gateway.backends.kombu.broker_calls import make_broker_calls
 from gateway.errors import BackendError, BrokerUnavailableError, UncertainPublishError
 
 LATE = UncertainPublishError("id")
@@ -14,7 +14,7 @@ LATE = UncertainPublishError("id")
 
 async def test_a_call_under_way_is_late_and_one_behind_it_never_begins() -> None:
     """The first may still take effect; the second is called off, and that is certain."""
-    calls = BlockingCalls(size=1, backlog=9, deadline_s=0.2, name="test")
+    calls = make_broker_calls(size=1, backlog=9, deadline_s=0.2, name="test")
     freed, begun = threading.Event(), []
 
     def block(name: str) -> None:
@@ -35,7 +35,7 @@ async def test_a_call_under_way_is_late_and_one_behind_it_never_begins() -> None
 
 async def test_more_calls_than_the_backlog_are_refused_at_once() -> None:
     """Load is shed before threads or memory grow, and taken again once there is room."""
-    calls = BlockingCalls(size=1, backlog=2, deadline_s=2, name="test")
+    calls = make_broker_calls(size=1, backlog=2, deadline_s=2, name="test")
     freed = threading.Event()
     waiting = [asyncio.create_task(calls.run(lambda: freed.wait(5), when_late=LATE)) for _ in range(2)]
     await asyncio.sleep(0)
@@ -66,7 +66,7 @@ async def test_what_a_call_raises_is_told_in_our_words(
     error: Exception, kind: type[BackendError], sentence: str
 ) -> None:
     """Without the text of the cause, which may quote anything."""
-    calls = BlockingCalls(size=1, backlog=2, deadline_s=2, name="test")
+    calls = make_broker_calls(size=1, backlog=2, deadline_s=2, name="test")
 
     def fail() -> None:
         raise error

@@ -8,7 +8,7 @@ from celery import Celery
 from kombu.exceptions import ChannelError
 from kombu.messaging import Producer
 
-from gateway.backends.kombu.blocking import BlockingCalls
+from gateway.backends.kombu.broker_calls import make_broker_calls
 from gateway.backends.kombu.existing import ExistingApp
 from gateway.errors import BrokerUnavailableError, UncertainPublishError
 from gateway.launch.launch import Launch, show_params
@@ -25,7 +25,7 @@ class KombuSender:
         self.warnings: tuple[str, ...] = ()
         self._app = app
         self._existing = existing
-        self._calls = BlockingCalls(size=THREADS, backlog=BACKLOG, deadline_s=deadline_s, name="publish")
+        self._calls = make_broker_calls(size=THREADS, backlog=BACKLOG, deadline_s=deadline_s, name="publish")
 
     async def send(self, launch: Launch, *, not_after: float) -> None:
         """Publish, and wait for the broker's confirm.
@@ -37,8 +37,7 @@ class KombuSender:
 
     async def check(self) -> None:
         """Return when the broker accepts a connection."""
-        late = BrokerUnavailableError("the broker does not answer in time")
-        await self._calls.run(self._connect, when_late=late)
+        await self._calls.run(self._connect)
 
     def close(self) -> None:
         """Let the threads go, and their connections."""

@@ -9,8 +9,7 @@ from typing import Any
 import structlog
 from celery import Celery
 
-from gateway.backends.kombu.blocking import BlockingCalls, blame
-from gateway.errors import BrokerUnavailableError
+from gateway.backends.kombu.broker_calls import blame, make_broker_calls
 from gateway.ports import WorkersView, WorkerView
 
 REPLY_S = 1.0
@@ -30,7 +29,7 @@ class CeleryWorkers:
         self._app = app
         self._queues = queues
         self._refresh_s = refresh_s
-        self._calls = BlockingCalls(size=2, backlog=64, deadline_s=deadline_s, name="control")
+        self._calls = make_broker_calls(size=2, backlog=64, deadline_s=deadline_s, name="control")
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="workers", daemon=True)
         self._view = WorkersView(workers={}, queues={}, as_of=None)
@@ -58,7 +57,7 @@ class CeleryWorkers:
         Raises: BrokerUnavailableError.
         """
         call = partial(self._app.control.revoke, task_id, terminate=terminate, signal=signal)
-        await self._calls.run(call, when_late=BrokerUnavailableError("the broker does not answer in time"))
+        await self._calls.run(call)
 
     def _watch(self) -> None:
         failing = False
