@@ -143,6 +143,9 @@ class Results(Protocol):
     async def load(self, task_id: str) -> bytes | None:
         """Return a whole raw record, however large."""
 
+    def channel_of(self, task_id: str) -> str | None:
+        """Name the channel on which the backend publishes each record of a task; None where it must be polled."""
+
 
 class Workers(Protocol):
     """Sees the workers, and speaks to them."""

@@ -137,5 +137,8 @@ class MemoryResults:
         """Return a whole raw record."""
         return self._backend.records.get(task_id)
 
+    def channel_of(self, task_id: str) -> None:
+        """Tell that nobody is told of changes."""
+
     async def check(self) -> None:
         """Answer, always."""

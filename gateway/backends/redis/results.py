@@ -57,6 +57,10 @@ class RedisResults:
         async with guarded(ResultsUnavailableError, "the result backend", deadline_s=self._deadline_s):
             return cast("bytes | None", await self._client.get(self._head + task_id))
 
+    def channel_of(self, task_id: str) -> str:
+        """Name the channel of a task, which Celery calls like its key."""
+        return self._head + task_id
+
     async def check(self) -> None:
         """Return when the result backend answers."""
         async with guarded(ResultsUnavailableError, "the result backend", deadline_s=self._deadline_s):
