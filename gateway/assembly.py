@@ -27,6 +27,9 @@ from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
 from gateway.backends.redis.sender import RedisSender
 from gateway.backends.redis.trips import SharedTrips
+from gateway.backends.results.blocking_results import BlockingResults
+from gateway.backends.results.choosing import make_results
+from gateway.backends.results.disabled import DisabledResults
 from gateway.backends.split import SplitPublisher
 from gateway.flows.services import Services
 from gateway.ports import Probe, Publisher
@@ -60,12 +63,7 @@ class Parts:
         self.ledger = RedisLedger(
             self._share_trips(settings.redis_url), prefix=settings.key_prefix, deadline_s=deadline_s
         )
-        self.results = RedisResults(
-            self._share_trips(settings.result_url),
-            key_prefix=settings.result_key_prefix,
-            deadline_s=deadline_s,
-            max_bytes=settings.max_result_bytes,
-        )
+        self.results = self._make_results()
         self.publisher, self.broker = self._make_publisher()
 
     @property
@@ -91,6 +89,17 @@ class Parts:
         if url not in self._trips:
             self._trips[url] = SharedTrips(self.client(url), deadline_s=self._deadline_s)
         return self._trips[url]
+
+    def _make_results(self) -> RedisResults | BlockingResults | DisabledResults:
+        settings, deadline_s = self._settings, self._deadline_s
+        url, key_prefix, max_bytes = settings.result_url, settings.result_key_prefix, settings.max_result_bytes
+        if is_redis(url):
+            trips = self._share_trips(url)
+            return RedisResults(trips, key_prefix=key_prefix, deadline_s=deadline_s, max_bytes=max_bytes)
+        options = self._existing.list_result_options() if self._existing else {}
+        results = make_results(url, key_prefix=key_prefix, deadline_s=deadline_s, max_bytes=max_bytes, options=options)
+        self.closing.callback(results.close)
+        return results
 
     def _make_publisher(self) -> tuple[Publisher, Probe]:
         """Make the publisher: one step where ledger and broker are one Redis, an outbox elsewhere."""

@@ -29,7 +29,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     insecure: Annotated[bool, Meta(description="Serve other hosts although no authentication is configured.")] = False
     strict: Annotated[bool, Meta(description="Refuse to start on a Redis that can lose what it accepted.")] = False
     broker_url: Annotated[str, Meta(description="The broker of the Celery workers.")] = ""
-    result_url: Annotated[str, Meta(description="Celery's result backend; a Redis.")] = ""
+    result_url: Annotated[
+        str, Meta(description="Celery's result backend; a Redis, db+…, cache+memcached://…, file:///…, or disabled.")
+    ] = ""
     redis_url: Annotated[str, Meta(description="The Redis that keeps the ledger.")] = ""
     celery_app: Annotated[
         str, Meta(description="An existing app, as package.module:app; it decides what the settings leave open.")
@@ -162,9 +164,8 @@ def _share_urls(settings: Settings) -> Settings:
         result_url=settings.result_url or shared,
         redis_url=settings.redis_url or shared,
     )
-    for name in ("result_url", "redis_url"):
-        if not is_redis(getattr(settings, name)):
-            raise SettingsError(f"{_PREFIX}{name.upper()} must be a Redis URL, as {DEFAULT_URL}")
+    if not is_redis(settings.redis_url):
+        raise SettingsError(f"{_PREFIX}REDIS_URL must be a Redis URL, as {DEFAULT_URL}")
     return settings
 
 

@@ -22,6 +22,11 @@ ROOT = Path(__file__).parents[1]
             ("amqp://r", "redis://x", "redis://x"),
             id="RabbitMQ beside one Redis",
         ),
+        pytest.param(
+            {"GATEWAY_BROKER_URL": "redis://b", "GATEWAY_RESULT_URL": "db+sqlite:///x"},
+            ("redis://b", "db+sqlite:///x", "redis://b"),
+            id="results elsewhere",
+        ),
     ],
 )
 def test_the_first_redis_url_serves_the_others(environment: dict[str, str], urls: tuple[str, str, str]) -> None:
@@ -41,9 +46,9 @@ def test_the_first_redis_url_serves_the_others(environment: dict[str, str], urls
             {"GATEWAY_BROKER_URL": "amqp://r"}, "the ledger needs a Redis: set GATEWAY_REDIS_URL", id="no ledger"
         ),
         pytest.param(
-            {"GATEWAY_BROKER_URL": "redis://r", "GATEWAY_RESULT_URL": "rpc://"},
-            "GATEWAY_RESULT_URL must be a Redis URL, as redis://127.0.0.1:6379/0",
-            id="results elsewhere",
+            {"GATEWAY_BROKER_URL": "redis://r", "GATEWAY_REDIS_URL": "db+sqlite:///x"},
+            "GATEWAY_REDIS_URL must be a Redis URL, as redis://127.0.0.1:6379/0",
+            id="a ledger elsewhere",
         ),
     ],
 )

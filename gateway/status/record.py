@@ -17,6 +17,8 @@ from gateway.ports import Found
 
 MAX_DEPTH = 64
 MAX_STATUS = 64
+UNREADABLE_MARK = "gateway:unreadable"
+"""Member of a record whose result a backend could not read, though all the rest."""
 # Kombu wraps what JSON lacks as {"__type__": …, "__value__": …}; the value alone is readable.
 _ENVELOPES = ("datetime", "date", "time", "uuid", "decimal", "set", "bytes", "base64")
 
@@ -31,7 +33,7 @@ class ResultRecord(Struct, frozen=True, kw_only=True):
     worker: str | None = None
     retries: int | None = None
     is_readable: bool = True
-    """False when the bytes were not the JSON that Celery writes."""
+    """False when the bytes, or those of the result alone, were not the JSON that Celery writes."""
     is_whole: bool = True
     """False when it was too large to be read whole; then its result, and what stands far behind it, is missing."""
 
@@ -68,6 +70,7 @@ def read_meta(meta: object) -> ResultRecord:
         finished_at=_read_moment(meta.get("date_done")),
         worker=_as(meta.get("worker"), str),
         retries=_as(meta.get("retries"), int),
+        is_readable=meta.get(UNREADABLE_MARK) is not True,
     )
 
 

@@ -22,6 +22,12 @@ _SENDING: Final = (
     "task_inherit_parent_priority",
 )  # fmt: skip
 
+_RESULTS: Final = (
+    "database_", "cache_", "s3_", "gcs_", "azureblockblob_", "couchbase_", "arangodb_", "cosmosdbsql_", "elasticsearch_",
+    "dynamodb_", "timezone", "enable_utc",
+)  # fmt: skip
+"""How the names begin of what decides where results are and how they are told."""
+
 
 class ExistingApp:
     """A Celery app that somebody else wrote."""
@@ -49,6 +55,10 @@ class ExistingApp:
     def list_sending_options(self) -> dict[str, Any]:
         """Return the part of the configuration that decides what a message looks like and where it goes."""
         return {name: self._app.conf[name] for name in _SENDING}
+
+    def list_result_options(self) -> dict[str, Any]:
+        """Return the part of the configuration that the result backend needs beside its URL."""
+        return {name: self._app.conf[name] for name in self._app.conf if name.startswith(_RESULTS)}
 
     def list_task_options(self, name: str) -> dict[str, Any]:
         """Return what the task itself says of its messages, if the app knows it."""
