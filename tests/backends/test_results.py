@@ -196,6 +196,19 @@ async def test_only_redis_publishes_changes(backend: tuple[str, Results]) -> Non
     assert ("celery-task-meta-x" if name == "redis" else None) == results.channel_of("x")
 
 
+@pytest.mark.parametrize("prefix", ["", "shop", "shop:", "shop_", "shop-", "shop."])
+async def test_keys_in_redis_are_those_of_celery(prefix: str, valkey_url: str) -> None:
+    """Also under a prefix to which Celery adds an underscore."""
+    client = connect(valkey_url, deadline_s=1)
+    results = RedisResults(SharedTrips(client, deadline_s=1), key_prefix=prefix, deadline_s=1, max_bytes=MAX_BYTES)
+    with Celery("t", backend=valkey_url, set_as_current=False) as app:
+        app.conf.result_backend_transport_options = {"global_keyprefix": prefix}
+        key = app.backend.get_key_for_task("x")
+    await client.aclose()
+
+    assert key.decode() == results.channel_of("x")
+
+
 def test_a_gateway_reads_the_results_of_an_existing_app(world: World, tmp_path: Path) -> None:
     """From the database that the app names, with its own table; a pickle is told as unreadable."""
     names = ("db.json.succeed", "db.json.fail", "db.pickle.fail")

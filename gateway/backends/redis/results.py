@@ -25,7 +25,7 @@ class RedisResults:
         self.warnings: tuple[str, ...] = ()
         self._client = trips.client
         self._trips = trips
-        self._head = f"{key_prefix}celery-task-meta-"
+        self._head = f"{_part(key_prefix)}celery-task-meta-"
         self._deadline_s = deadline_s
         self._max_bytes = max_bytes
 
@@ -65,3 +65,11 @@ class RedisResults:
         """Return when the result backend answers."""
         async with guarded(ResultsUnavailableError, "the result backend", deadline_s=self._deadline_s):
             await self._client.ping()
+
+
+def _part(key_prefix: str) -> str:
+    """Put an underscore behind a prefix that does not part itself from what follows.
+
+    Source: celery/backends/base.py, `_add_global_keyprefix`.
+    """
+    return key_prefix if not key_prefix or key_prefix[-1] in ":_-." else f"{key_prefix}_"
