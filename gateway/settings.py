@@ -16,6 +16,9 @@ from gateway.errors import SettingsError
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
 DEFAULT_MASTER = "mymaster"
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+socket", "sentinel")
+DEFAULT_PREFIX = "/api/celery"
+CLIENT_VARIABLES = frozenset({"GATEWAY_URL", "GATEWAY_API_KEY"})
+"""What the commands that speak to a gateway read; a machine may set them beside the settings of one that it serves."""
 _PREFIX = "GATEWAY_"
 
 
@@ -37,7 +40,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         str, Meta(description="An existing app, as package.module:app; it decides what the settings leave open.")
     ] = ""
     prefix: Annotated[str, Meta(pattern=r"^(/[a-z0-9_-]+)*\Z", description="Path before /tasks and /stats.")] = (
-        "/api/celery"
+        DEFAULT_PREFIX
     )
     default_queue: Annotated[str, Meta(min_length=1, description="Queue of task types that name none.")] = "celery"
     keep_s: Annotated[int, Meta(ge=60, description="How long a launch is remembered, in seconds.")] = 604_800
@@ -97,7 +100,7 @@ def load(environment: Mapping[str, str], *, beneath: Mapping[str, str] | None = 
     given: dict[str, Any] = dict(beneath or {}) | {
         name.removeprefix(_PREFIX).lower(): value
         for name, value in environment.items()
-        if name.startswith(_PREFIX) and value != ""
+        if name.startswith(_PREFIX) and value != "" and name not in CLIENT_VARIABLES
     }
     given |= {name: value for name, value in overrides.items() if value is not None}
     complaints = _find_complaints(given)

@@ -67,6 +67,14 @@ def test_the_command_line_wins() -> None:
     assert (2, "::1") == (settings.port, settings.host)
 
 
+def test_what_the_client_commands_read_is_no_fault_of_a_gateway() -> None:
+    """A machine may set both; nothing else is let through."""
+    settings = load({"GATEWAY_URL": "http://elsewhere", "GATEWAY_API_KEY": "k", "GATEWAY_PORT": "1"})
+
+    assert 1 == settings.port
+    assert load({"GATEWAY_PORT": "1"}) == settings
+
+
 def test_no_password_is_ever_shown() -> None:
     """Neither in the repr nor in a masked URL."""
     settings = load({"GATEWAY_BROKER_URL": "redis://user:hunter2@broker:1/0"})

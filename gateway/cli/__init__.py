@@ -14,6 +14,12 @@ _COMMANDS = {
     "show": "Show what one task type was compiled into.",
     "schema": "Print the JSON Schema of tasks.yaml, for editors.",
     "scaffold": "Write a tasks.yaml from an existing Celery app.",
+    "tasks": "List what can be launched, or describe one task type.",
+    "launch": "Launch a task: TYPE key=value …",
+    "status": "Tell what is known of a task.",
+    "history": "List what was launched, newest first.",
+    "revoke": "Ask that a task not run, or stop.",
+    "retry": "Launch a task again that has ended.",
 }
 """The name of each command, which is the name of its module here, and what it is for."""
 

@@ -1,0 +1,99 @@
+"""The client commands against a real gateway, with a real worker and a real Valkey."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.harness import ROOT, clean_environment, finish
+
+pytestmark = pytest.mark.usefixtures("worker")
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def gateway(gateway_url: str) -> Run:
+    """Run `gateway` as a script does."""
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "gateway", *words],
+            cwd=ROOT,
+            env=clean_environment() | {"GATEWAY_URL": gateway_url},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=40,
+            check=False,
+        )
+
+    return run
+
+
+def test_a_task_is_found_launched_looked_at_and_launched_again(gateway: Run, client: httpx.Client) -> None:
+    """Each command does on a real gateway what it says."""
+    described = gateway("tasks", "sii.sync_documents")
+    example = re.findall(r"^  gateway (launch .*)$", described.stdout, re.MULTILINE)[0]
+    receipt = json.loads(gateway(*example.split(), "--json").stdout)
+    finish(client, receipt["task_id"])
+    status = gateway("status", receipt["task_id"])
+    retried = gateway("retry", receipt["task_id"], "months=2", "--json")
+    second = json.loads(retried.stdout)
+    finish(client, second["task_id"])
+    last = json.loads(gateway("status", second["task_id"], "--json").stdout)
+
+    assert (0, "SUCCESS  sii.sync_documents") == (status.returncode, status.stdout.splitlines()[0])
+    assert (receipt["task_id"], 2) == (second["retry_of"], second["attempt"])
+    assert {"company_id": "76123456-7", "months": 2, "documents": 74} == last["result"]
+
+
+def test_the_catalog_is_what_the_gateway_serves(gateway: Run, client: httpx.Client) -> None:
+    """One line for each task type, in its order."""
+    shown = [json.loads(line)["task_type"] for line in gateway("tasks", "--json").stdout.splitlines()]
+
+    assert [each["task_type"] for each in client.get("/api/celery/tasks").json()] == shown
+
+
+def test_a_failed_task_is_exit_code_1(gateway: Run, client: httpx.Client) -> None:
+    """With its error."""
+    receipt = json.loads(gateway("launch", "sii.sync_documents", "company_id=fail", "--json").stdout)
+    finish(client, receipt["task_id"])
+
+    ended = gateway("status", receipt["task_id"])
+
+    assert (1, "FAILURE") == (ended.returncode, ended.stdout.split()[0])
+    assert "SiiError: the tax office refused the session of company 'fail'" in ended.stdout
+
+
+def test_a_delayed_task_is_revoked(gateway: Run, client: httpx.Client) -> None:
+    """Once; after its end it is refused."""
+    receipt = json.loads(gateway("launch", "sii.sync_documents", "company_id=a", "--countdown", "1s", "--json").stdout)
+    revoked = gateway("revoke", receipt["task_id"])
+    finish(client, receipt["task_id"])
+    again = gateway("revoke", receipt["task_id"])
+
+    assert (0, "REVOKED") == (
+        revoked.returncode,
+        json.loads(gateway("status", receipt["task_id"], "--json").stdout)["status"],
+    )
+    assert (2, "gateway: the task has already ended with REVOKED (409 task_finished)\n") == (
+        again.returncode,
+        again.stderr,
+    )
+
+
+def test_every_fault_of_a_launch_is_told_at_once(gateway: Run) -> None:
+    """The near miss, the wrong type, the missing parameter, the option that is out of range."""
+    ended = gateway("launch", "sii.sync_documents", "compnay_id=a", "months=x", "--priority", "999", "--dry-run")
+
+    assert (2, "") == (ended.returncode, ended.stdout)
+    assert {
+        "  /params/compnay_id: no such parameter; did you mean company_id?",
+        "  /params/months: wanted an integer, got a string (expected integer)",
+        "  /params/company_id: company_id is missing",
+        "  /options/priority: wanted an integer from 0 to 255",
+    } == set(ended.stderr.splitlines()[1:])
