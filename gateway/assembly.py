@@ -23,6 +23,7 @@ from gateway.backends.outbox.sweeper import Sweeper
 from gateway.backends.redis.connection import connect
 from gateway.backends.redis.ledger import RedisLedger
 from gateway.backends.redis.message import Lanes
+from gateway.backends.redis.open_tasks import RedisOpenTasks
 from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
 from gateway.backends.redis.sender import RedisSender
@@ -32,6 +33,7 @@ from gateway.backends.results.choosing import make_results
 from gateway.backends.results.disabled import DisabledResults
 from gateway.backends.split import SplitPublisher
 from gateway.flows.services import Services
+from gateway.flows.settling import Settler
 from gateway.ports import Probe, Publisher
 from gateway.settings import Settings, is_redis, read_steps
 
@@ -65,6 +67,7 @@ class Parts:
         )
         self.results = self._make_results()
         self.publisher, self.broker = self._make_publisher()
+        self.runs.append(self._make_settler().run)
 
     @property
     def services(self) -> Services:
@@ -100,6 +103,12 @@ class Parts:
         results = make_results(url, key_prefix=key_prefix, deadline_s=deadline_s, max_bytes=max_bytes, options=options)
         self.closing.callback(results.close)
         return results
+
+    def _make_settler(self) -> Settler:
+        settings = self._settings
+        client = self.client(settings.redis_url)
+        open_tasks = RedisOpenTasks(client, prefix=settings.key_prefix, deadline_s=self._deadline_s)
+        return Settler(open_tasks, self.services)
 
     def _make_publisher(self) -> tuple[Publisher, Probe]:
         """Make the publisher: one step where ledger and broker are one Redis, an outbox elsewhere."""

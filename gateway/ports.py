@@ -4,7 +4,7 @@ Every method answers within the deadline it was built with or raises a `BackendE
 without being a coroutine has asked by the time it returns: two of them, called one after the other, share a round trip.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -41,6 +41,19 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     received_at: datetime | None = None
     started_at: datetime | None = None
     worker: str | None = None
+    is_started: bool = False
+    """True once it was seen to run, though nobody told since when."""
+
+
+class Slice(Struct, frozen=True, kw_only=True):
+    """Some of the tasks of a set, in the order of their ids."""
+
+    task_ids: tuple[str, ...]
+    """Those that are remembered."""
+    following: str
+    """Where the next slice begins; empty at the end of the set."""
+    size: int
+    """Tasks of the whole set."""
 
 
 class End(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -134,11 +147,30 @@ class Ledger(Protocol):
         """Remember that a revoke was asked for; the first one stands."""
 
 
+class OpenTasks(Protocol):
+    """The tasks whose end nobody has seen; one gateway at a time looks after them."""
+
+    async def take(self, after: str, *, count: int) -> Slice | None:
+        """Return the next open tasks behind one; None while another gateway looks after them."""
+
+    async def trim(self, status: str, after: str, *, count: int) -> Slice | None:
+        """Forget which of the next tasks that ended with a status have expired, and return the others; as `take`."""
+
+    async def settle(self, ends: Mapping[str, End], *, started: Mapping[str, str | None]) -> bool:
+        """Write down how tasks ended, the first end of each stands, and that others have started, by which worker.
+
+        Shape: False when the right to do so, got with `take`, was lost meanwhile; then nothing was written.
+        """
+
+
 class Results(Protocol):
     """Reads what Celery's result backend holds."""
 
-    def find(self, task_ids: Sequence[str]) -> Awaitable[list[Found | None]]:
-        """Ask for the raw record of each task, in their order; None where the backend has heard nothing of it."""
+    def find(self, task_ids: Sequence[str], *, max_bytes: int | None = None) -> Awaitable[list[Found | None]]:
+        """Ask for the raw record of each task, in their order; None where the backend has heard nothing of it.
+
+        Units: of a record larger than `max_bytes`, or than the deployment allows, come its beginning and its end.
+        """
 
     async def load(self, task_id: str) -> bytes | None:
         """Return a whole raw record, however large."""

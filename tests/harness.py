@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import psutil
 import pytest
 
 from gateway.demo.valkey import find_free_port
@@ -104,6 +106,26 @@ def run_worker(
     with run_process(*argv, env={"GATEWAY_BROKER_URL": broker_url, **env}, log=log) as process:
         wait_for("the Celery worker", lambda: b" ready." in log.read_bytes()[started_at:], limit_s=30)
         yield process
+
+
+def find_listener(url: str) -> psutil.Process:
+    """Find the process that listens on the port of a URL."""
+    port = int(url.rpartition(":")[2].rstrip("/"))
+    return next(
+        psutil.Process(each.pid)
+        for each in psutil.net_connections("tcp")
+        if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid
+    )
+
+
+@contextmanager
+def suspended(process: psutil.Process) -> Iterator[None]:
+    """Freeze a process for the length of the block."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
 
 
 def finish(client: httpx.Client, task_id: str, *, limit_s: float = 20.0) -> dict[str, Any]:

@@ -35,16 +35,17 @@ class MemoryBackend:
         self.workers_view = WorkersView(workers={}, queues={}, as_of=None)
         self._keys: dict[str, bytes] = {}
         self._slots: dict[str, list[str]] = {}
-        self._rows: dict[str, Remembered] = {}
+        self.rows: dict[str, Remembered] = {}
+        """What is remembered, in the order of the launches."""
 
     async def publish(self, offers: Sequence[Offer], *, all_or_nothing: bool = False) -> list[Outcome]:
         """Record and publish the offers whose conditions hold."""
-        state = (self._keys.copy(), self._rows.copy(), {name: list(ids) for name, ids in self._slots.items()})
+        state = (self._keys.copy(), self.rows.copy(), {name: list(ids) for name, ids in self._slots.items()})
         count = len(self.published)
         outcomes = [self._publish(offer) for offer in offers]
         if not all_or_nothing or all(isinstance(each, Published) for each in outcomes):
             return outcomes
-        self._keys, self._rows, self._slots = state
+        self._keys, self.rows, self._slots = state
         del self.published[count:]
         return [Withheld() if isinstance(each, Published) else each for each in outcomes]
 
@@ -66,10 +67,10 @@ class MemoryBackend:
             self._keys[claim.key_digest] = claim.encode()
         for task_id in replaced:
             wish = Revocation(requested_at=launch.launched_at, terminate=True, signal="SIGTERM")
-            self._rows[task_id] = replace(self._rows[task_id], revocation=wish)
-        self._rows[launch.task_id] = Remembered(entry=record(launch))
-        if launch.lineage is not None and (root := self._rows.get(launch.lineage.root_id)) is not None:
-            self._rows[launch.lineage.root_id] = replace(root, chain=(*root.chain, launch.task_id))
+            self.rows[task_id] = replace(self.rows[task_id], revocation=wish)
+        self.rows[launch.task_id] = Remembered(entry=record(launch))
+        if launch.lineage is not None and (root := self.rows.get(launch.lineage.root_id)) is not None:
+            self.rows[launch.lineage.root_id] = replace(root, chain=(*root.chain, launch.task_id))
         self.published.append(launch)
         return Published(replaced=tuple(replaced))
 
@@ -86,23 +87,23 @@ class MemoryBackend:
 
     async def find(self, task_ids: Sequence[str]) -> list[Remembered | None]:
         """Return what is remembered of tasks."""
-        return [self._rows.get(task_id) for task_id in task_ids]
+        return [self.rows.get(task_id) for task_id in task_ids]
 
     async def settle(self, task_id: str, end: End) -> None:
         """Write down how a task ended."""
-        row = self._rows.get(task_id)
+        row = self.rows.get(task_id)
         if row is not None and row.end is None:
-            self._rows[task_id] = replace(row, end=end)
+            self.rows[task_id] = replace(row, end=end)
 
     def forget(self, task_id: str) -> None:
         """Let a row expire."""
-        del self._rows[task_id]
+        del self.rows[task_id]
 
     async def record_revocation(self, task_id: str, revocation: Revocation, *, keep_s: int) -> None:  # noqa: ARG002 - nothing expires here
         """Remember that a revoke was asked for."""
-        row = self._rows[task_id]
+        row = self.rows[task_id]
         if row.revocation is None or revocation.terminate:
-            self._rows[task_id] = replace(row, revocation=revocation)
+            self.rows[task_id] = replace(row, revocation=revocation)
 
     async def revoke(self, task_id: str, *, terminate: bool, signal: str) -> None:
         """Receive a revoke."""
@@ -128,10 +129,10 @@ class MemoryResults:
         self.warnings: tuple[str, ...] = ()
         self._backend = backend
 
-    async def find(self, task_ids: Sequence[str]) -> list[Found | None]:
+    async def find(self, task_ids: Sequence[str], *, max_bytes: int | None = None) -> list[Found | None]:
         """Return the raw records of tasks."""
         raws = [self._backend.records.get(each) for each in task_ids]
-        return [None if raw is None else Found(head=raw, size=len(raw)) for raw in raws]
+        return [None if raw is None else _cut(raw, len(raw) if max_bytes is None else max_bytes) for raw in raws]
 
     async def load(self, task_id: str) -> bytes | None:
         """Return a whole raw record."""
@@ -142,3 +143,7 @@ class MemoryResults:
 
     async def check(self) -> None:
         """Answer, always."""
+
+
+def _cut(raw: bytes, most: int) -> Found:
+    return Found(head=raw[:most], tail=raw[-most:] if len(raw) > most else b"", size=len(raw))

@@ -28,6 +28,11 @@ def choose_status(remembered: Remembered, record: ResultRecord | None) -> str:
     return noted if record is None or record.status in {"PENDING", "RECEIVED"} else record.status
 
 
+def is_underway(status: str) -> bool:
+    """Tell whether a task of this status has begun to run and has not ended."""
+    return status not in FINAL and status not in {"PENDING", "RECEIVED"}
+
+
 def has_result(status: str) -> bool:
     """Tell whether a record of this status carries a value of the task's own: a result, or the meta of a state."""
     return status not in WITH_EXCEPTION and status not in _WITHOUT_RESULT
@@ -36,4 +41,4 @@ def has_result(status: str) -> bool:
 def _read_run(run: Run | None) -> str:
     if run is None:
         return "PENDING"
-    return "STARTED" if run.started_at is not None else "RECEIVED"
+    return "STARTED" if run.started_at is not None or run.is_started else "RECEIVED"

@@ -209,8 +209,10 @@ async def test_a_result_is_passed_on_untouched(backends: Backends) -> None:
     await backends.client.set("celery-task-meta-z", b"a" * 4096 + b"b")
 
     whole, garbled, unheard, large = await backends.results.find(["x", "y", "none", "z"])
+    [brief] = await backends.results.find(["x"], max_bytes=4)
 
     assert (Found(head=raw, size=len(raw)), None) == (whole, unheard)
+    assert Found(head=raw[:4], tail=raw, size=len(raw)) == brief
     assert garbled is not None
     assert UNREADABLE == read_found(garbled)
     assert large is not None

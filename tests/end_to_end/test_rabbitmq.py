@@ -2,20 +2,18 @@
 
 import asyncio
 import json
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 from kombu import Connection, Queue
 
 from gateway.demo.valkey import embedded_valkey
-from tests.harness import finish, run_gateway, run_worker, wait_for
+from tests.harness import find_listener, finish, run_gateway, run_worker, suspended, wait_for
 from tests.rabbitmq import run_rabbitmq
 
 API = "/api/celery"
@@ -38,26 +36,6 @@ def launch(http: httpx.Client, body: dict[str, Any] = BODY) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     receipt: dict[str, Any] = answer.json()
     return receipt
-
-
-def find_listener(url: str) -> psutil.Process:
-    """Find the process that listens on the port of a URL."""
-    port = int(url.rpartition(":")[2].rstrip("/"))
-    return next(
-        psutil.Process(each.pid)
-        for each in psutil.net_connections("tcp")
-        if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid
-    )
-
-
-@contextmanager
-def suspended(process: psutil.Process) -> Iterator[None]:
-    """Freeze a process for the length of the block."""
-    process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 Keys, behind the configured prefix: `outbox` the ids of parked launches by the moment (milliseconds of Redis's clock) from
 which the sweeper may take them; `outbox:<id>` the launch, which expires with its row; `sweeper` the lease of the one that
-sweeps; `sweeper:fence` the number of leases given, kept for good as it must never go back.
+sweeps.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +11,12 @@ from importlib.resources import files
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 from redis.asyncio import Redis
 
 from gateway.backends.redis.commit import GroupCommit
 from gateway.backends.redis.connection import guarded
 from gateway.backends.redis.keys import entry_key
+from gateway.backends.redis.lease import Lease
 from gateway.backends.redis.orders import Parking, order_record
 from gateway.errors import LedgerUnavailableError
 from gateway.launch.idempotency import KEEP_S, KeyState
@@ -30,14 +30,6 @@ SWEEP: Final = files(__package__).joinpath("sweep.lua").read_text(encoding="utf-
 _LAUNCH = msgspec.json.Decoder(Launch)
 
 
-class Taken(Struct, frozen=True):
-    """What a sweep got hold of."""
-
-    fence: int | None
-    """The token of the lease; None while another process holds it."""
-    launches: tuple[Launch, ...] = ()
-
-
 class OutboxStore:
     """Rows, parked messages and the sweeper's lease."""
 
@@ -45,6 +37,7 @@ class OutboxStore:
         self._client = client
         self._prefix = prefix
         self._deadline_s = deadline_s
+        self.lease = Lease(client, key=f"{prefix}sweeper", lease_s=LEASE_S)
         self._commit = GroupCommit(
             client, prefix=prefix, deadline_s=deadline_s, failure=LedgerUnavailableError, what="the ledger"
         )
@@ -91,14 +84,11 @@ class OutboxStore:
                 pipeline.zrem(f"{self._prefix}slot:{launch.slot.name}", launch.task_id)
             await pipeline.execute()
 
-    async def take(self, fence: int | None, *, count: int) -> Taken:
-        """Take the launches that are due, if this process holds the lease or nobody does."""
+    async def take(self, *, count: int) -> tuple[Launch, ...]:
+        """Take the launches that are due; none while another process sweeps."""
         async with self._guarded():
-            arguments = (self._prefix, fence or 0, int(LEASE_S * 1000), int(HOLD_S * 1000), count)
-            answer = await self._client.eval(SWEEP, 0, *arguments)
-        if not answer:
-            return Taken(None)
-        return Taken(answer[0], tuple(_LAUNCH.decode(each) for each in answer[1:]))
+            parked = await self.lease.run(SWEEP, self._prefix, int(HOLD_S * 1000), count)
+        return tuple(_LAUNCH.decode(each) for each in parked or ())
 
     def _claim_key(self, digest: str) -> str:
         return f"{self._prefix}key:{digest}"

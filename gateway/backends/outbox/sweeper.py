@@ -28,7 +28,6 @@ class Sweeper:
         self._store = store
         self._sender = sender
         self._results = results
-        self._fence: int | None = None
         self._is_broker_back = False
 
     async def run(self) -> None:
@@ -55,16 +54,15 @@ class Sweeper:
         return count
 
     async def _sweep(self, count: int, began: float) -> int:
-        taken = await self._store.take(self._fence, count=count)
-        self._fence = taken.fence
-        if not taken.launches:
+        launches = await self._store.take(count=count)
+        if not launches:
             return 0
-        heard_of = await self._results.find([launch.task_id for launch in taken.launches])
-        pairs = zip(taken.launches, heard_of, strict=True)
+        heard_of = await self._results.find([launch.task_id for launch in launches])
+        pairs = zip(launches, heard_of, strict=True)
         sending = (self._send(launch, began + HOLD_S / 2, is_known=raw is not None) for launch, raw in pairs)
         sent = sum(await asyncio.gather(*sending))
         if sent:
-            _log.info("outbox_swept", sent=sent, fence=self._fence)
+            _log.info("outbox_swept", sent=sent, fence=self._store.lease.fence)
         return sent
 
     async def _send(self, launch: Launch, not_after: float, *, is_known: bool) -> bool:

@@ -16,7 +16,8 @@
 | `slot:<name>` | sorted set | who holds the places of a limit | the last lease |
 | `outbox`, `outbox:<id>` | sorted set, strings | messages that wait for a broker that is away | until the broker has them |
 | `identity` | string | the key behind the task ids | for good: every id ever given depends on it |
-| `sweeper`, `sweeper:fence` | strings | the lease of the outbox's sweeper, its last token | the lease; for good, tokens must only grow |
+| `sweeper`, `settler` | strings | the leases of the outbox's sweeper and of the settler | the lease |
+| `sweeper:fence`, `settler:fence` | strings | their last tokens | for good: tokens must only grow |
 """
 
 ID_CHARACTERS = 36

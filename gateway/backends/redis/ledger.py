@@ -5,20 +5,20 @@ Its keys stand in `keys`. Whatever is asked while Redis is busy shares the next 
 
 import os
 from collections.abc import Awaitable, Sequence
-from importlib.resources import files
 from typing import Any, Final, cast
 
 import msgspec
 
 from gateway.backends.redis.connection import guarded, translated
 from gateway.backends.redis.keys import split_chain
+from gateway.backends.redis.scripts import load_script
 from gateway.backends.redis.trips import SharedTrips
 from gateway.errors import LedgerUnavailableError
 from gateway.launch.idempotency import KEEP_S, Claim
 from gateway.launch.launch import LedgerEntry
 from gateway.ports import End, Remembered, Revocation, Run
 
-SETTLE: Final = files(__package__).joinpath("settle.lua").read_text(encoding="utf-8")
+SETTLE: Final = load_script("settle", "settle_one")
 _IDENTITY_BYTES = 32
 _ENTRY = msgspec.json.Decoder(LedgerEntry)
 _REVOCATION = msgspec.json.Decoder(Revocation)

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 from redis.exceptions import ResponseError
 
 from gateway.backends.redis.connection import guarded, translated
-from gateway.backends.redis.trips import SharedTrips
+from gateway.backends.redis.trips import Command, SharedTrips
 from gateway.errors import ResultsUnavailableError
 from gateway.ports import Found
 
@@ -29,28 +29,23 @@ class RedisResults:
         self._deadline_s = deadline_s
         self._max_bytes = max_bytes
 
-    def find(self, task_ids: Sequence[str]) -> Awaitable[list[Found | None]]:
+    def find(self, task_ids: Sequence[str], *, max_bytes: int | None = None) -> Awaitable[list[Found | None]]:
         """Ask for the raw records of tasks."""
+        most = self._max_bytes if max_bytes is None else min(max_bytes, self._max_bytes)
         # One byte more than allowed tells a record that is too large from one that just fits.
-        commands = [("GETRANGE", self._head + each, 0, self._max_bytes) for each in task_ids]
-        return self._read(task_ids, self._trips.ask(*commands) if commands else None)
+        commands = [("GETRANGE", self._head + each, 0, most) for each in task_ids]
+        return self._read(task_ids, self._trips.ask(*commands) if commands else None, most)
 
-    async def _read(self, task_ids: Sequence[str], asked: Awaitable[list[Any]] | None) -> list[Found | None]:
+    async def _read(self, task_ids: Sequence[str], asked: Awaitable[list[Any]] | None, most: int) -> list[Found | None]:
         if asked is None:
             return []
         with translated(ResultsUnavailableError, "the result backend"):
-            return [await self._measure(task_id, reply) for task_id, reply in zip(task_ids, await asked, strict=True)]
-
-    async def _measure(self, task_id: str, reply: Any) -> Found | None:
-        if isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE"):
-            return _NO_RECORD
-        if isinstance(reply, Exception):
-            raise reply
-        if len(reply) <= self._max_bytes:
-            return Found(head=reply, size=len(reply)) if reply else None
-        key = self._head + task_id
-        size, tail = await self._trips.ask(("STRLEN", key), ("GETRANGE", key, -TAIL_BYTES, -1))
-        return Found(head=reply[:-1], tail=tail, size=size)
+            replies = await asked
+            keys = [self._head + each for each in task_ids]
+            cut = [key for key, reply in zip(keys, replies, strict=True) if _is_longer(reply, most)]
+            ends = [] if not cut else await self._trips.ask(*(command for key in cut for command in _ask_end(key)))
+            pairs = iter(zip(ends[::2], ends[1::2], strict=True))
+            return [_measure(reply, next(pairs) if _is_longer(reply, most) else None) for reply in replies]
 
     async def load(self, task_id: str) -> bytes | None:
         """Return a whole raw record, however large."""
@@ -73,3 +68,23 @@ def _part(key_prefix: str) -> str:
     Source: celery/backends/base.py, `_add_global_keyprefix`.
     """
     return key_prefix if not key_prefix or key_prefix[-1] in ":_-." else f"{key_prefix}_"
+
+
+def _ask_end(key: str) -> tuple[Command, Command]:
+    return ("STRLEN", key), ("GETRANGE", key, -TAIL_BYTES, -1)
+
+
+def _is_longer(reply: Any, most: int) -> bool:
+    return isinstance(reply, bytes) and len(reply) > most
+
+
+def _measure(reply: Any, end: tuple[Any, Any] | None) -> Found | None:
+    """Read a reply; of a record that is too large with what was asked of its end."""
+    if isinstance(reply, ResponseError) and str(reply).startswith("WRONGTYPE"):
+        return _NO_RECORD
+    for refused in (reply, *(end or ())):
+        if isinstance(refused, Exception):
+            raise refused
+    if end is not None:
+        return Found(head=reply[:-1], tail=end[1], size=end[0])
+    return Found(head=reply, size=len(reply)) if reply else None

@@ -49,17 +49,18 @@ class BlockingResults:
             blame=blame,
         )
 
-    def find(self, task_ids: Sequence[str]) -> "asyncio.Future[list[Found | None]]":
+    def find(self, task_ids: Sequence[str], *, max_bytes: int | None = None) -> "asyncio.Future[list[Found | None]]":
         """Ask for the raw records of tasks, read in one call."""
-        asked = asyncio.ensure_future(self._find(task_ids))
+        most = self._max_bytes if max_bytes is None else min(max_bytes, self._max_bytes)
+        asked = asyncio.ensure_future(self._find(task_ids, most))
         asked.add_done_callback(_retrieve)
         return asked
 
-    async def _find(self, task_ids: Sequence[str]) -> list[Found | None]:
+    async def _find(self, task_ids: Sequence[str], most: int) -> list[Found | None]:
         if not task_ids:
             return []
         raws = await self._calls.run(partial(self._reader.read, task_ids))
-        return [None if raw is None else _cut(raw, self._max_bytes) for raw in raws]
+        return [None if raw is None else _cut(raw, most) for raw in raws]
 
     async def load(self, task_id: str) -> bytes | None:
         """Return a whole raw record, however large."""

@@ -13,7 +13,7 @@ class DisabledResults:
         self.name = "results"
         self.warnings = warnings
 
-    def find(self, task_ids: Sequence[str]) -> "asyncio.Future[list[Found | None]]":
+    def find(self, task_ids: Sequence[str], *, max_bytes: int | None = None) -> "asyncio.Future[list[Found | None]]":  # noqa: ARG002 - nothing is found
         """Answer None for each task."""
         asked: asyncio.Future[list[Found | None]] = asyncio.get_running_loop().create_future()
         asked.set_result([None] * len(task_ids))
