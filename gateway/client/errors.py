@@ -46,6 +46,7 @@ class AwayError(ClientError):
         super().__init__(f"no answer from {url}: {reason}")
         self.was_sent = was_sent
         """True when the gateway may have read the request."""
+        self.may_pass = True
 
 
 class StrangeAnswerError(ClientError):

@@ -1,6 +1,6 @@
 """Server-sent events out of the lines of a stream.
 
-What comes in: lines, each with its line break. What goes out: events, and a heartbeat for each comment.
+What comes in: lines, each with its line break. What goes out: events, and what a stream says beside them.
 Source: WHATWG HTML, "Interpreting an event stream".
 """
 
@@ -10,6 +10,8 @@ from msgspec import Struct
 
 HEARTBEAT = "heartbeat"
 """The kind of what only says that the connection lives."""
+RETRY = "retry"
+"""The kind of what says how long to wait before connecting again: `data` is milliseconds."""
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -42,5 +44,7 @@ def read_events(lines: Iterable[bytes], *, last_id: str = "") -> Iterator[Event]
                 data.append(value)
             case "id" if "\0" not in value:
                 last_id = value
+            case "retry" if value.isascii() and value.isdecimal():
+                yield Event(kind=RETRY, id=last_id, data=value)
             case _:
                 pass

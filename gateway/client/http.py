@@ -113,13 +113,16 @@ class Client:
         return self._call(self._make("POST", path, query=query, body=msgspec.json.encode(body), headers=headers))
 
     @contextmanager
-    def stream(self, *path: str, headers: Mapping[str, str]) -> Iterator[Iterator[bytes]]:
-        """Open an event stream; yield its lines as they come, until it is closed.
+    def stream(self, *path: str, headers: Mapping[str, str]) -> Iterator[Iterator[bytes] | None]:
+        """Open an event stream; yield its lines as they come, until it is closed; None when there is nothing more to come.
 
         Raises: AwayError, also from the lines when the connection breaks; StrangeAnswerError; RefusedError.
         """
         asked = self._make("GET", path, headers={"Accept": "text/event-stream", **headers})
         with self._send(asked, timeout_s=SILENCE_S) as response:
+            if response.status == HTTPStatus.NO_CONTENT:
+                yield None
+                return
             kind = response.headers.get_content_type()
             if response.status != HTTPStatus.OK or kind != "text/event-stream":
                 self._judge(response, self._reach(lambda: response.read(MAX_BYTES)))

@@ -6,6 +6,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -112,6 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._reset()
             return
         self.send_response(answer.status)
+        if answer.status == HTTPStatus.NO_CONTENT:
+            self.end_headers()
+            return
         self.send_header("Content-Type", answer.kind)
         self.send_header("Transfer-Encoding", "chunked")
         for name, value in answer.headers:

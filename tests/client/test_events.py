@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.client.events import HEARTBEAT, Event, read_events
+from gateway.client.events import HEARTBEAT, RETRY, Event, read_events
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,8 @@ from gateway.client.events import HEARTBEAT, Event, read_events
             id="the id lasts",
         ),
         pytest.param(b"id: 1\0\ndata: a\n\n", [Event(kind="message", data="a")], id="no id"),
-        pytest.param(b"retry: 5\nx\ndata:  a\n\n", [Event(kind="message", data=" a")], id="unknown fields"),
+        pytest.param(b"retry: x\nx\ndata:  a\n\n", [Event(kind="message", data=" a")], id="unknown fields"),
+        pytest.param(b"retry: 1000\n\n", [Event(kind=RETRY, data="1000")], id="a wish"),
         pytest.param(b"data: a\n\ndata: b\n", [Event(kind="message", data="a")], id="cut off"),
         pytest.param(b"data: \xff\n\n", [Event(kind="message", data="\ufffd")], id="not UTF-8"),
     ],

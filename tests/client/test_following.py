@@ -7,7 +7,7 @@ import pytest
 from gateway.client.errors import AwayError, RefusedError, StrangeAnswerError
 from gateway.client.following import Update, follow
 from gateway.client.http import Client, read_base
-from tests.client.contract import TASK_ID, Contract, Reply, event, problem, stream
+from tests.client.contract import STATUS, TASK_ID, Contract, Reply, event, problem, reply, stream
 
 EVENTS = f"GET /tasks/{TASK_ID}/events"
 
@@ -88,18 +88,21 @@ def test_a_gateway_that_is_away_for_a_while_is_waited_for(contract: Contract) ->
 
 
 def test_the_pauses_grow_and_begin_anew_once_something_is_heard(contract: Contract) -> None:
-    """A gateway that comes back is not met by a storm, and one that hiccups is not waited for."""
+    """A gateway that comes back is not met by a storm, and may say itself how long it wants to be left alone."""
     pauses: list[float] = []
     contract.lay(
         EVENTS,
         *[Reply(end="silent")] * 7,
         stream(": heartbeat\n\n"),
-        stream(event(2, "SUCCESS", kind="final")),
+        stream("event: bye\ndata: {}\n\n"),
+        stream("retry: 3000\n\n", event(2, "STARTED")),
+        stream("retry: 99999999999\n\n", event(3, "STARTED")),
+        stream(event(4, "SUCCESS", kind="final")),
     )
 
     list(follow(Client(read_base(contract.url, "/api/celery")), TASK_ID, pause=pauses.append))
 
-    assert [0.1, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 0.1] == pauses
+    assert [0.1, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 0.1, 0.5, 3.0, 5.0] == pauses
 
 
 @pytest.mark.parametrize(
@@ -116,6 +119,16 @@ def test_it_is_given_up_when_nothing_is_heard(contract: Contract, answer: Reply,
 
     with pytest.raises(error):
         follow_all(contract, give_up_s=0)
+
+
+def test_what_was_seen_last_may_have_been_the_end(contract: Contract) -> None:
+    """Nothing more is to come then, and the status says the rest."""
+    contract.lay(EVENTS, stream(event(1, "SUCCESS"), end="broken"), Reply(status=204))
+    contract.lay(f"GET /tasks/{TASK_ID}", reply({**STATUS, "status": "SUCCESS"}))
+
+    updates = follow_all(contract)
+
+    assert [("SUCCESS", False), ("SUCCESS", True)] == list_statuses(updates)
 
 
 def test_a_refusal_is_not_waited_for(contract: Contract) -> None:
