@@ -15,7 +15,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from gateway.backends.redis.connection import blame
-from gateway.backends.redis.orders import SCRIPT, Order, encode_parcels, read_answer
+from gateway.backends.redis.orders import SCRIPT, Order, pack_parcels, read_answer
+from gateway.backends.redis.script import Script
 from gateway.errors import BackendError, UncertainPublishError
 from gateway.killpoints import reach
 from gateway.launch.offer import PUBLISHED, Outcome, Withheld
@@ -43,7 +44,7 @@ class GroupCommit:
         self, client: Redis, *, prefix: str, deadline_s: float, failure: type[BackendError], what: str
     ) -> None:
         """Take the client of one Redis; a certain failure of it is a `failure` of `what`."""
-        self._client = client
+        self._script = Script(client, SCRIPT)
         self._prefix = prefix
         self._deadline_s = deadline_s
         self._failure = failure
@@ -80,36 +81,20 @@ class GroupCommit:
     async def _send(self, parcels: list[Parcel]) -> None:
         """Settle every parcel, before its time is over."""
         is_sent = False
-        pool = self._client.connection_pool
         try:
             async with asyncio.timeout_at(parcels[0].due):
-                connection = await pool.get_connection()  # type: ignore[no-untyped-call] # redis-py left it out
-                try:
-                    reach("before_commit")
-                    is_sent = True  # from here on a lost answer is uncertain
-                    answers = await self._exchange(connection, parcels)
-                except (*_TRANSPORT_ERRORS, asyncio.CancelledError) as error:
-                    if not isinstance(error, ResponseError):
-                        await connection.disconnect(nowait=True)
-                    raise
-                finally:
-                    await pool.release(connection)
+                await self._script.connect()
+                reach("before_commit")
+                is_sent = True  # from here on a lost answer is uncertain
+                packed = pack_parcels([(parcel.is_whole, parcel.orders) for parcel in parcels])
+                answers = await self._script.run(self._prefix, packed)
+                reach("committed")
         except ResponseError as error:  # Redis refused the script, and has written nothing
             self._refuse(parcels, error)
         except _TRANSPORT_ERRORS as error:
             self._fail(parcels, error, is_sent=is_sent)
         else:
             _settle(parcels, answers)
-
-    async def _exchange(self, connection: Any, parcels: list[Parcel]) -> list[list[Any]]:
-        headers = [(parcel.is_whole, [order.header for order in parcel.orders]) for parcel in parcels]
-        strings = [text for parcel in parcels for order in parcel.orders for text in (order.row, order.message)]
-        packed = connection.pack_command("EVAL", SCRIPT, 0, self._prefix, encode_parcels(headers), *strings)
-        await connection.send_packed_command(packed, check_health=False)
-        reach("sent")
-        answers: list[list[Any]] = await connection.read_response()
-        reach("committed")
-        return answers
 
     def _refuse(self, parcels: list[Parcel], error: Exception) -> None:
         refusal = blame(error, to=self._failure, what=self._what)
@@ -140,7 +125,7 @@ def _settle(parcels: list[Parcel], answers: list[list[Any]]) -> None:
 def _give_up(parcels: Iterable[Parcel]) -> None:
     """Say of parcels that nobody knows what became of them."""
     for parcel in parcels:
-        _resolve(parcel, [UncertainPublishError(order.header[0]) for order in parcel.orders])
+        _resolve(parcel, [UncertainPublishError(order.task_id) for order in parcel.orders])
 
 
 def _resolve(parcel: Parcel, outcomes: list[Outcome]) -> None:

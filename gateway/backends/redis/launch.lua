@@ -1,15 +1,15 @@
 -- Launches, each with the conditions under which it may happen: decided first, then done, all in one step.
 --
--- ARGV: the ledger's prefix; the parcels as JSON, [[is_whole, [order, ...]], ...] with
---   order = [task_id, keep_s, list or null, guards or null, [task_type, longest_keep_s, batch or null, root or null]];
---   then two strings for each order, its row and its message.
+-- ARGV: the ledger's prefix; the parcels as MessagePack, [[is_whole, [order, ...]], ...] with
+--   order = [task_id, keep_s, list or nil, guards or nil, index, row, message] and
+--   index = [task_type, longest_keep_s, batch or nil, root or nil].
 -- KEYS: none. The keys are many, and of one server: Celery's Redis transport does not run on a Cluster.
 -- Answers with what is exceptional only: [[parcel, order, word, ...], ...], counted from 0.
 --
 -- Nothing is written before the first order has been decided, and after a write nothing fails: Redis refuses a script
 -- that is out of memory, read-only or cannot save at its first write.
 
-local prefix, parcels = ARGV[1], cjson.decode(ARGV[2])
+local prefix, parcels = ARGV[1], cmsgpack.unpack(ARGV[2])
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local answers, kinds = {}, {}
@@ -17,10 +17,6 @@ local row_key, outbox, parked_key, revoke_key =
     prefix .. 'task:', prefix .. 'outbox', prefix .. 'outbox:', prefix .. 'revoke:'
 local history, history_of_type, history_of_batch, open, chain =
     prefix .. 'history', prefix .. 'history:type:', prefix .. 'history:batch:', prefix .. 'open', prefix .. 'chain:'
-
-local function is_given(value)
-    return value ~= nil and value ~= cjson.null
-end
 
 local function is_list(key)
     if not kinds[key] then kinds[key] = redis.call('TYPE', key).ok end
@@ -55,30 +51,30 @@ end
 -- Tell why an order may not happen, or nil; `planned` holds what the orders of its parcel before it will take.
 local function decide(order, planned)
     local list, guards = order[3], order[4]
-    if is_given(list) and not is_list(list) then return {'refused', 'WRONGTYPE'} end
-    if not is_given(guards) then return nil end
-    if is_given(guards.claim) then
+    if list and not is_list(list) then return {'refused', 'WRONGTYPE'} end
+    if not guards then return nil end
+    if guards.claim then
         local known = redis.call('GET', guards.claim.key)
         if known then return {'known', known} end
     end
-    if is_given(guards.outbox_limit) then
+    if guards.outbox_limit then
         if redis.call('ZCARD', outbox) + (planned[outbox] or 0) >= guards.outbox_limit then return {'backlog'} end
     end
     local refusal = nil
-    if is_given(guards.max_queued) then refusal = decide_queue(guards, planned) end
-    if not refusal and is_given(guards.slot) then refusal = decide_slot(guards.slot, planned) end
+    if guards.max_queued then refusal = decide_queue(guards, planned) end
+    if not refusal and guards.slot then refusal = decide_slot(guards.slot, planned) end
     return refusal
 end
 
 local function plan(order, planned)
     local list, guards = order[3], order[4]
-    local pool = is_given(list) and list or outbox
+    local pool = list or outbox
     planned[pool] = (planned[pool] or 0) + 1
-    if not is_given(guards) then return end
-    if is_given(guards.max_queued) and guards.lists[1] ~= pool then
+    if not guards then return end
+    if guards.max_queued and guards.lists[1] ~= pool then
         planned[guards.lists[1]] = (planned[guards.lists[1]] or 0) + 1
     end
-    if is_given(guards.slot) then
+    if guards.slot then
         planned[guards.slot.key] = planned[guards.slot.key] or {}
         table.insert(planned[guards.slot.key], order[1])
     end
@@ -111,32 +107,30 @@ local function index(id, keep_s, task_type, longest_keep_s, batch, root)
     note(history_of_type .. task_type, id, keep_s)
     redis.call('ZADD', open, 0, id)
     indexes[open] = math.max(indexes[open] or 0, longest_keep_s)
-    if is_given(batch) then note(history_of_batch .. batch, id, keep_s) end
-    if is_given(root) then
+    if batch then note(history_of_batch .. batch, id, keep_s) end
+    if root then
         redis.call('APPEND', chain .. root, id)
         indexes[chain .. root] = keep_s
     end
 end
 
 -- Do an order; return the tasks that it replaced.
-local function perform(order, row, message)
-    local id, keep_s, list, guards = order[1], order[2], order[3], order[4]
-    if is_given(list) then redis.call('LPUSH', list, message) end
+local function perform(order)
+    local id, keep_s, list, guards, _, row, message = unpack(order, 1, 7)
+    if list then redis.call('LPUSH', list, message) end
     redis.call('SET', row_key .. id, row, 'EX', keep_s)
     index(id, keep_s, unpack(order[5], 1, 4))
-    if not is_given(guards) then return {} end
-    if is_given(guards.hold_ms) then
+    if not guards then return {} end
+    if guards.hold_ms then
         redis.call('ZADD', outbox, now_ms + guards.hold_ms, id)
         redis.call('SET', parked_key .. id, message, 'EX', keep_s)
     end
-    if is_given(guards.claim) then
+    if guards.claim then
         redis.call('SET', guards.claim.key, guards.claim.value, 'EX', guards.claim.keep_s)
     end
-    if is_given(guards.slot) then return take_slot(id, guards.slot) end
+    if guards.slot then return take_slot(id, guards.slot) end
     return {}
 end
-
-local argument = 3
 
 -- Decide one order and keep what stands against it.
 local function judge(order, planned)
@@ -150,7 +144,7 @@ local function answer(parcel, order, words)
 end
 
 local function run(parcel, index, order)
-    local replaced = perform(order, ARGV[argument + 2 * (index - 1)], ARGV[argument + 2 * (index - 1) + 1])
+    local replaced = perform(order)
     if #replaced > 0 then answer(parcel, index, {'replaced', unpack(replaced)}) end
 end
 
@@ -170,7 +164,6 @@ for number, parcel in ipairs(parcels) do
     if is_whole and refusals == 0 then
         for index, order in ipairs(orders) do run(number, index, order) end
     end
-    argument = argument + 2 * #orders
 end
 for key, keep_s in pairs(indexes) do redis.call('EXPIRE', key, keep_s) end
 return answers

@@ -19,16 +19,24 @@ from gateway.ports import Revocation
 SCRIPT: Final = files(__package__).joinpath("launch.lua").read_text(encoding="utf-8")
 REPLACE_SIGNAL: Final = "SIGTERM"
 _ENCODER = msgspec.json.Encoder()
+_PACKER = msgspec.msgpack.Encoder()
 
-Header = tuple[str, int, str | None, dict[str, Any] | None, tuple[str, int, str | None, str | None]]
+Index = tuple[str, int, str | None, str | None]
+"""Task type, longest `keep_s`, batch, root."""
 
 
-class Order(Struct, frozen=True):
-    """One launch as the script takes it."""
+class Order(Struct, frozen=True, array_like=True):
+    """One launch as the script takes it. All of it is text, as Redis reads no binary of MessagePack's."""
 
-    header: Header
-    row: bytes
-    message: bytes
+    task_id: str
+    keep_s: int
+    list: str | None
+    """Where the message goes; None when it leaves the gateway in another way."""
+    guards: dict[str, Any] | None
+    index: Index
+    """Under what the launch is found again."""
+    row: str
+    message: str
 
 
 class Parking(Struct, frozen=True, kw_only=True):
@@ -44,12 +52,10 @@ def order_push(offer: Offer, *, prefix: str, lanes: Lanes, origin: str) -> Order
     """Order a launch whose message goes into its queue in the same step."""
     launch = offer.launch
     guards = _write_guards(offer, prefix=prefix, lanes=lanes)
-    return Order(
-        (launch.task_id, launch.keep_s, lanes.choose(launch.queue, launch.priority), guards, _write_index(launch)),
-        _ENCODER.encode(record(launch)),
-        # Kombu only asks of a delivery tag that it be unique; the task id is.
-        build_message(launch, origin=origin, delivery_tag=launch.task_id),
-    )
+    # Kombu only asks of a delivery tag that it be unique; the task id is.
+    message = build_message(launch, origin=origin, delivery_tag=launch.task_id).decode()
+    list_ = lanes.choose(launch.queue, launch.priority)
+    return _write_order(launch, list_, guards, message)
 
 
 def order_record(offer: Offer, *, prefix: str, parking: Parking | None, state: KeyState = "done") -> Order:
@@ -58,9 +64,7 @@ def order_record(offer: Offer, *, prefix: str, parking: Parking | None, state: K
     guards = _write_guards(offer, prefix=prefix, lanes=None, state=state) or {}
     if parking is not None:
         guards |= {"hold_ms": parking.hold_ms, "outbox_limit": parking.limit}
-    message = b"" if parking is None else _ENCODER.encode(launch)
-    header = (launch.task_id, launch.keep_s, None, guards or None, _write_index(launch))
-    return Order(header, _ENCODER.encode(record(launch)), message)
+    return _write_order(launch, None, guards or None, "" if parking is None else _write(launch))
 
 
 def read_answer(words: list[Any]) -> Outcome:
@@ -79,15 +83,19 @@ def read_answer(words: list[Any]) -> Outcome:
     return BrokerUnavailableError("the broker refuses the message: a key of Redis is of another type")
 
 
-def encode_parcels(parcels: list[tuple[bool, list[Header]]]) -> bytes:
-    """Encode the headers of parcels."""
-    return _ENCODER.encode(parcels)
+def pack_parcels(parcels: list[tuple[bool, list[Order]]]) -> bytes:
+    """Write parcels, each whole or not, as the one argument that the script reads them from."""
+    return _PACKER.encode(parcels)
 
 
-def _write_index(launch: Launch) -> tuple[str, int, str | None, str | None]:
-    """Say under what a launch is found again."""
+def _write_order(launch: Launch, list_: str | None, guards: dict[str, Any] | None, message: str) -> Order:
     root = launch.lineage.root_id if launch.lineage else None
-    return launch.task_type, max(launch.keep_s, launch.longest_keep_s), launch.batch_id, root
+    index = (launch.task_type, max(launch.keep_s, launch.longest_keep_s), launch.batch_id, root)
+    return Order(launch.task_id, launch.keep_s, list_, guards, index, _write(record(launch)), message)
+
+
+def _write(value: Struct) -> str:
+    return _ENCODER.encode(value).decode()
 
 
 def _write_guards(offer: Offer, *, prefix: str, lanes: Lanes | None, state: KeyState = "done") -> dict[str, Any] | None:
@@ -117,6 +125,6 @@ def _write_slot(offer: Offer, launch: Launch, *, prefix: str) -> dict[str, Any]:
         "may_replace": offer.may_replace and slot.on_conflict == "replace",
         "lease_ms": int(1000 * (slot.lease_s + max(0.0, delay_s))),
         "finished": offer.finished,
-        "revocation": _ENCODER.encode(revocation).decode(),
+        "revocation": _write(revocation),
         "keep_s": launch.keep_s,
     }
