@@ -15,6 +15,7 @@ from gateway.errors import SettingsError
 from gateway.logs import configure_logs
 from gateway.runtime import Runtime, build_runtime, refuse_unsafe
 from gateway.settings import Settings, describe
+from gateway.web.protocol import OneWriteProtocol
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 60
@@ -76,7 +77,7 @@ def _configure(settings: Settings, app: Runtime | str) -> uvicorn.Config:
         factory=isinstance(app, str),
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=OneWriteProtocol,
         lifespan="on",
         access_log=False,
         log_config=None,

@@ -1,0 +1,113 @@
+"""How answers leave: in one write each, and nothing held back that somebody waits for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import uvicorn
+
+from gateway.web.protocol import MAX_HELD_BYTES, OneWriteProtocol
+
+BODY = b'{"answer": 42}'
+LARGE = bytes(MAX_HELD_BYTES) + BODY
+
+
+class App:
+    """Answers `/stream` event by event, once it may, and every other path at once."""
+
+    def __init__(self) -> None:
+        self.may_go_on = asyncio.Event()
+
+    async def __call__(self, scope: Any, _: Any, send: Any) -> None:
+        """Serve one request."""
+        if scope["path"] == "/stream":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await self.may_go_on.wait()
+            await send({"type": "http.response.body", "body": b"first", "more_body": True})
+            await send({"type": "http.response.body"})
+        else:
+            body = LARGE if scope["path"] == "/large" else BODY
+            length = (b"content-length", b"%d" % len(body))
+            await send({"type": "http.response.start", "status": 200, "headers": [length]})
+            await send({"type": "http.response.body", "body": body})
+
+
+class Client:
+    """A connection on which every piece is seen as it comes."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, app: App) -> None:
+        self.app = app
+        self.writer = writer
+        self.reader = reader
+
+    async def ask(self, method: str, path: str = "/") -> bytes:
+        """Send a request; return the first piece of the answer."""
+        self.writer.write(f"{method} {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+        return await self.reader.read(65536)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    """A connection to a served app."""
+    app = App()
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, http=OneWriteProtocol, loop="uvloop", lifespan="off", log_config=None)
+    )
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    yield Client(reader, writer, app)
+    writer.close()
+    server.should_exit = True
+    await serving
+
+
+async def test_an_answer_arrives_in_one_piece(client: Client) -> None:
+    """Head and body leave in one write, every time."""
+    pieces = [await client.ask("GET") for _ in range(50)]
+
+    assert [BODY] * 50 == [piece.partition(b"\r\n\r\n")[2] for piece in pieces]
+
+
+async def test_what_is_too_large_to_be_held_arrives_whole(client: Client) -> None:
+    """In as many pieces as it takes, and nothing of it twice."""
+    first = (await client.ask("GET", "/large")).partition(b"\r\n\r\n")[2]
+    rest = await client.reader.readexactly(len(LARGE) - len(first))
+    after = await client.ask("GET")
+
+    assert LARGE == first + rest
+    assert after.startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_a_stream_begins_before_its_first_event(client: Client) -> None:
+    """Whoever follows a task knows at once that it is followed."""
+    head = await client.ask("GET", "/stream")
+    client.app.may_go_on.set()
+    first = await client.reader.read(65536)
+
+    assert head.startswith(b"HTTP/1.1 200 OK")
+    assert head.endswith(b"\r\n\r\n")
+    assert first.startswith(b"5\r\nfirst\r\n")
+
+
+async def test_an_answer_without_body_is_not_held_back(client: Client) -> None:
+    """The answer to a HEAD ends with its head; the connection serves on."""
+    head = await client.ask("HEAD")
+    after = await client.ask("GET")
+
+    assert b"content-length: 14\r\n" in head
+    assert head.endswith(b"\r\n\r\n")
+    assert after.endswith(BODY)
+
+
+async def test_the_last_answer_leaves_before_its_connection_is_closed(client: Client) -> None:
+    """A request that is no HTTP is told so, then left."""
+    client.writer.write(b"no such thing\r\n\r\n")
+    answer, end = await client.reader.read(65536), await client.reader.read(65536)
+
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request")
+    assert answer.endswith(b"Invalid HTTP request received.")
+    assert b"" == end
