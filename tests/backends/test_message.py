@@ -86,7 +86,7 @@ def test_our_message_equals_celerys(
         time_limit=limits[0], soft_time_limit=limits[1],
     )  # fmt: skip
     theirs = open_up(client.rpop(Lanes().choose("compared", priority)))
-    ours = open_up(build_message(launch, origin="1@host", delivery_tag="t"))
+    ours = open_up(build_message(launch, origin="1@host"))
 
     left_ms = [int(message["properties"].pop("expiration", 0)) for message in (theirs, ours)]
     assert left_ms[0] == pytest.approx(left_ms[1], abs=10_000)
@@ -101,7 +101,6 @@ def test_a_secret_is_not_in_the_clear_outside_the_body() -> None:
     raw = build_message(
         make_launch(params={"token": "hunter2", "item": "tea"}, secret_names=frozenset({"token"})),
         origin="1@host",
-        delivery_tag="t",
     )
 
     message = open_up(raw)

@@ -52,10 +52,8 @@ def order_push(offer: Offer, *, prefix: str, lanes: Lanes, origin: str) -> Order
     """Order a launch whose message goes into its queue in the same step."""
     launch = offer.launch
     guards = _write_guards(offer, prefix=prefix, lanes=lanes)
-    # Kombu only asks of a delivery tag that it be unique; the task id is.
-    message = build_message(launch, origin=origin, delivery_tag=launch.task_id).decode()
     list_ = lanes.choose(launch.queue, launch.priority)
-    return _write_order(launch, list_, guards, message)
+    return _write_order(launch, list_, guards, build_message(launch, origin=origin).decode())
 
 
 def order_record(offer: Offer, *, prefix: str, parking: Parking | None, state: KeyState = "done") -> Order:

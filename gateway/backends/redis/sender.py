@@ -27,7 +27,7 @@ class RedisSender:
 
         Raises: BrokerUnavailableError; UncertainPublishError when the connection broke before the answer.
         """
-        message = build_message(launch, origin=self._origin, delivery_tag=launch.task_id)
+        message = build_message(launch, origin=self._origin)
         await self.check()  # what fails before the push is certain
         if time.monotonic() > not_after:
             raise BrokerUnavailableError("the broker's turn came too late: somebody else may send this by now")
