@@ -8,10 +8,14 @@ import os
 import socket
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from redis.asyncio import Redis
 
+from gateway.backends.changes.follower import Follower
+from gateway.backends.changes.hub import ChangeHub, RedisSource, Source
+from gateway.backends.changes.polling import PollingSource
 from gateway.backends.kombu.app import make_app
 from gateway.backends.kombu.existing import ExistingApp
 from gateway.backends.kombu.sender import KombuSender
@@ -21,17 +25,21 @@ from gateway.backends.outbox.sender import Sender, SplitSender
 from gateway.backends.outbox.store import OutboxStore
 from gateway.backends.outbox.sweeper import Sweeper
 from gateway.backends.redis.connection import connect
+from gateway.backends.redis.keys import change_channel
 from gateway.backends.redis.ledger import RedisLedger
+from gateway.backends.redis.log import RedisTaskLog
 from gateway.backends.redis.message import Lanes
 from gateway.backends.redis.open_tasks import RedisOpenTasks
 from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
 from gateway.backends.redis.sender import RedisSender
+from gateway.backends.redis.subscription import Subscription
 from gateway.backends.redis.trips import SharedTrips
 from gateway.backends.results.blocking_results import BlockingResults
 from gateway.backends.results.choosing import make_results
 from gateway.backends.results.disabled import DisabledResults
 from gateway.backends.split import SplitPublisher
+from gateway.errors import BackendError, LedgerUnavailableError, ResultsUnavailableError
 from gateway.flows.services import Services
 from gateway.flows.settling import Settler
 from gateway.ports import Probe, Publisher
@@ -67,12 +75,21 @@ class Parts:
         )
         self.results = self._make_results()
         self.publisher, self.broker = self._make_publisher()
+        self.log = RedisTaskLog(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
+        self.changes = self._make_changes()
         self.runs.append(self._make_settler().run)
 
     @property
     def services(self) -> Services:
         """Return what the flows work with."""
-        return Services(publisher=self.publisher, ledger=self.ledger, results=self.results, workers=self.workers)
+        return Services(
+            publisher=self.publisher,
+            ledger=self.ledger,
+            results=self.results,
+            workers=self.workers,
+            changes=self.changes,
+            log=self.log,
+        )
 
     @property
     def probes(self) -> tuple[Probe, ...]:
@@ -132,6 +149,33 @@ class Parts:
             return self._make_outbox(SplitSender(plain, other) if other else plain), plain
         kombu = self._make_kombu()
         return self._make_outbox(kombu), kombu
+
+    def _make_changes(self) -> ChangeHub:
+        """Make what tells of changes: the ledger's channel and the result backend's, one connection per Redis."""
+        settings = self._settings
+        ledger = self._subscribe(settings.redis_url, LedgerUnavailableError, "the ledger")
+        told = RedisSource(ledger, channel_of=partial(change_channel, settings.key_prefix), carries_records=False)
+        hub = ChangeHub(told, self._make_record_source(ledger))
+        self.runs.append(Follower(hub, self.log, self.results, ledger).run)
+        return hub
+
+    def _make_record_source(self, ledger: Subscription) -> Source:
+        """Listen where records are published; elsewhere look at those again and again that somebody waits for."""
+        settings, results = self._settings, self.results
+        if not isinstance(results, RedisResults):
+            polling = PollingSource(results)
+            self.runs.append(polling.run)
+            return polling
+        is_shared = settings.result_url == settings.redis_url
+        subscription = (
+            ledger if is_shared else self._subscribe(settings.result_url, ResultsUnavailableError, "the result backend")
+        )
+        return RedisSource(subscription, channel_of=results.channel_of, carries_records=True)
+
+    def _subscribe(self, url: str, failure: type[BackendError], what: str) -> Subscription:
+        subscription = Subscription(self.client(url), deadline_s=self._deadline_s, failure=failure, what=what)
+        self.runs.append(subscription.run)
+        return subscription
 
     def _make_kombu(self) -> KombuSender:
         sender = KombuSender(self._make_celery(), deadline_s=self._deadline_s, existing=self._existing)

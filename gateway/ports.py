@@ -5,8 +5,9 @@ without being a coroutine has asked by the time it returns: two of them, called 
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -93,6 +94,22 @@ class Found(Struct, frozen=True, kw_only=True):
         return self.size == len(self.head)
 
 
+News = Literal["changed", "none", "stopped"]
+"""What ended a wait: something may have changed; the time is over; whoever waited shall wait no more."""
+
+
+class LogEntry(Struct, frozen=True, kw_only=True):
+    """One thing that happened to a task that somebody follows."""
+
+    entry_id: str
+    """Unique in the task's log and greater than the one before; the same on every gateway."""
+    run: Run | None = None
+    revocation: Revocation | None = None
+    end: End | None = None
+    record: Found | None = None
+    """The result backend's new record; None where it is something else that changed."""
+
+
 class WorkerView(Struct, frozen=True, kw_only=True):
     """One online Celery worker, as it described itself."""
 
@@ -177,6 +194,33 @@ class Results(Protocol):
 
     def channel_of(self, task_id: str) -> str | None:
         """Name the channel on which the backend publishes each record of a task; None where it must be polled."""
+
+
+class Watch(Protocol):
+    """One who waits for a task to change."""
+
+    async def wait(self, timeout_s: float) -> News:
+        """Wait for news; what came since the last wait counts."""
+
+    def stop(self) -> None:
+        """Wait no more, from anywhere."""
+
+
+class Changes(Protocol):
+    """Tells at once when something about a task may have changed."""
+
+    def watch(self, task_id: str) -> AbstractAsyncContextManager[Watch]:
+        """Watch a task: no change after this has been entered is missed."""
+
+
+class TaskLog(Protocol):
+    """Keeps, of tasks that somebody follows, all that happens to them, in one order for all gateways."""
+
+    async def open(self, task_id: str, record: Found | None) -> None:
+        """Begin the log with what is known, unless there is one; from now on the task is followed, for a while."""
+
+    async def read(self, task_id: str, after: str) -> list[LogEntry]:
+        """Return the entries behind one, `0` for all; none where there is no log, or none any more."""
 
 
 class Workers(Protocol):

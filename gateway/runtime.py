@@ -3,8 +3,11 @@
 import asyncio
 import gc
 import os
-from collections.abc import Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -41,7 +44,10 @@ class Runtime:
         self._parts = Parts(settings, deadline_s=self._deadline_s, name_queues=self._name_queues, existing=existing)
         self._site = self._make_site()
         self._app = Shedder(
-            build_app(self._site), max_requests=settings.max_requests, max_body_bytes=settings.max_body_bytes
+            build_app(self._site),
+            max_requests=settings.max_requests,
+            max_waits=settings.max_waits,
+            max_body_bytes=settings.max_body_bytes,
         )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -58,6 +64,7 @@ class Runtime:
         parts.closing.callback(parts.workers.close)
         tasks = [asyncio.create_task(run()) for run in (self._look_beneath, *parts.runs)]
         _settle_memory()
+        _on_stop_signal(parts.changes.stop)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in tasks:
@@ -103,6 +110,22 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
+
+
+def _on_stop_signal(tell: Callable[[], None]) -> None:
+    """Tell those who wait as soon as the process is asked to stop: the server waits for them before it tells the app."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        server = signal.getsignal(number)
+
+        def stop(number: int, frame: FrameType | None, server: Any = server) -> None:
+            loop.call_soon_threadsafe(tell)
+            if callable(server):
+                server(number, frame)
+
+        signal.signal(number, stop)
 
 
 def make_runtime() -> Runtime:

@@ -76,6 +76,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_requests: Annotated[
         int, Meta(ge=1, description="Requests under way in one process; more are refused with 503.")
     ] = 2048
+    max_waits: Annotated[
+        int, Meta(ge=1, description="Requests that wait, and event streams, in one process; more are refused with 503.")
+    ] = 10_000
     workers_refresh_s: Annotated[float, Meta(gt=0, description="Seconds between two looks at the Celery workers.")] = (
         5.0
     )

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from gateway.errors import ForgottenTaskError, UnknownTaskError
 from gateway.launch.task_id import is_minted_here, is_task_id
-from gateway.ports import Ledger, Publisher, Remembered, Results, Workers
+from gateway.ports import Changes, Ledger, Publisher, Remembered, Results, TaskLog, Workers
 from gateway.status.record import ResultRecord, read_found
 
 
@@ -42,6 +42,8 @@ class Services(Struct, frozen=True, kw_only=True):
     ledger: Ledger
     results: Results
     workers: Workers
+    changes: Changes
+    log: TaskLog
     clock: Callable[[], datetime] = read_clock
     draw_entropy: Callable[[int], bytes] = field(default_factory=Entropy)
 

@@ -9,6 +9,7 @@ from litestar.exceptions import HTTPException
 from gateway.web.answers import make_response
 from gateway.web.catalog import make_catalog_handlers
 from gateway.web.docs import make_docs_handlers
+from gateway.web.door import TaskDoor
 from gateway.web.following import make_follow_handlers
 from gateway.web.health import make_health_handlers
 from gateway.web.launching import LaunchDoor
@@ -22,7 +23,7 @@ _DETAILS = {
 
 
 def build_app(site: Site) -> LaunchDoor:
-    """Build the app that serves a site: the launch routes stand before the framework, all others in it.
+    """Build the app that serves a site: the routes that launch and follow stand before the framework, all others in it.
 
     Raises: nothing of ours; every failure of a request ends as a problem document.
     """
@@ -38,7 +39,7 @@ def build_app(site: Site) -> LaunchDoor:
         openapi_config=None,
         request_max_body_size=site.max_body_bytes,
     )
-    return LaunchDoor(site, framework)
+    return LaunchDoor(site, TaskDoor(site, framework))
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

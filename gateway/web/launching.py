@@ -4,13 +4,15 @@ What comes in: ASGI. What goes out: answers for every path under `/tasks/launch`
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
 from msgspec import Struct
 
-from gateway.errors import GatewayError
+from gateway.errors import BackendError, GatewayError
 from gateway.flows.launching import Key, launch, launch_batch, rehearse
+from gateway.flows.waiting import wait_for_change
 from gateway.killpoints import reach
 from gateway.launch.batch import read_batch_body
 from gateway.launch.idempotency import read_key
@@ -19,7 +21,10 @@ from gateway.launch.options import LaunchOptions
 from gateway.launch.prepare import Wish
 from gateway.launch.request import read_launch_body
 from gateway.schema import parse_body
+from gateway.status.interpreting import is_final
+from gateway.status.status import TaskStatus
 from gateway.web.answers import Answer, Receive, Scope, Send, send_answer, write_json
+from gateway.web.attending import attending, read_preferred_wait
 from gateway.web.problems import Problem, answer_error, answer_status, describe_error
 from gateway.web.reading import NoQuery, find_header, read_body, read_query, read_query_members
 from gateway.web.site import Site, find_in_path
@@ -97,7 +102,7 @@ class LaunchDoor:
             params_at="/params",
             options_at="/options",
         )
-        return await self._launch(wish, scope, is_dry_run=query.dry_run, status=HTTPStatus.OK)
+        return await self._launch(wish, scope, receive, is_dry_run=query.dry_run, status=HTTPStatus.OK)
 
     async def _launch_one(self, scope: Scope, receive: Receive) -> Answer:
         task_type = find_in_path(self._site, scope["path"].rstrip("/")[len(self._path) + 1 :]).task_type
@@ -109,7 +114,7 @@ class LaunchDoor:
             are_options_text=True,
             options_at="/query",
         )
-        return await self._launch(wish, scope, is_dry_run=is_dry_run, status=HTTPStatus.ACCEPTED)
+        return await self._launch(wish, scope, receive, is_dry_run=is_dry_run, status=HTTPStatus.ACCEPTED)
 
     async def _launch_batch(self, scope: Scope, receive: Receive) -> Answer:
         read_query(scope, NoQuery)
@@ -119,17 +124,37 @@ class LaunchDoor:
         items = [_show_item(each, instance=scope["path"]) for each in outcomes]
         return write_json(BatchAnswer(batch_id=batch_id, items=items))
 
-    async def _launch(self, wish: Wish, scope: Scope, *, is_dry_run: bool, status: HTTPStatus) -> Answer:
+    async def _launch(
+        self, wish: Wish, scope: Scope, receive: Receive, *, is_dry_run: bool, status: HTTPStatus
+    ) -> Answer:
         site = self._site
         if is_dry_run:
             return write_json(rehearse(wish, site.catalog, site.services))
         given = find_header(scope, _KEY_HEADER)
         key = None if given is None else Key(key=read_key(given), caller=ANYBODY)
         accepted = await launch(wish, site.catalog, site.services, prefix=site.prefix, key=key)
-        headers = {"Idempotency-Replayed": "true"} if accepted.is_replay else {}
+        receipt, headers = accepted.receipt, {"Idempotency-Replayed": "true"} if accepted.is_replay else {}
         if status is HTTPStatus.ACCEPTED:
-            headers["Location"] = accepted.receipt.status_url
-        return write_json(accepted.receipt, status=status, headers=headers)
+            headers["Location"] = receipt.status_url
+        wait_s = read_preferred_wait(scope)
+        if wait_s is None:
+            return write_json(receipt, status=status, headers=headers)
+        headers["Preference-Applied"] = f"wait={wait_s}"
+        ended = await self._wait(receipt.task_id, wait_s, scope, receive)
+        if ended is None:
+            return write_json(receipt, status=HTTPStatus.ACCEPTED, headers=headers)
+        return write_json(ended, headers=headers)
+
+    async def _wait(self, task_id: str, wait_s: int, scope: Scope, receive: Receive) -> TaskStatus | None:
+        """Return the final status of a task that ends in time; whatever fails now, the launch is a fact."""
+        site = self._site
+        with suppress(BackendError):
+            async with attending(task_id, site, scope, receive) as watch:
+                status = await wait_for_change(
+                    task_id, watch, site.services, prefix=site.prefix, wait_s=wait_s, is_end_wanted=True
+                )
+            return status if is_final(status) else None
+        return None
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         return await read_body(scope, receive, max_bytes=self._site.max_body_bytes)

@@ -13,23 +13,16 @@ import msgspec
 from gateway import __version__
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.task_type import TaskType
-from gateway.launch.idempotency import KEEP_S
 from gateway.launch.launch import DryRun, Receipt
 from gateway.launch.options import LaunchOptions
-from gateway.web.launching import KEY_HEADER, LaunchQuery
-from gateway.web.operations import BODY_PROBLEMS, OPERATIONS, OUTAGE, PROBLEM_WORDS, Operation
+from gateway.status.status import TaskStatus
+from gateway.web.launching import LaunchQuery
+from gateway.web.operations import BODY_PROBLEMS, KEY, OPERATIONS, OUTAGE, PREFER, PROBLEM_WORDS, Operation
 from gateway.web.problems import MEDIA_TYPE, Problem
 
 _REFERENCE = "#/components/schemas/"
 _DEFS = "#/$defs/"
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
-_KEY = {
-    "name": KEY_HEADER,
-    "in": "header",
-    "required": False,
-    "description": f"The same key and request launch once; the first receipt is answered again for {KEEP_S} seconds.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-}
 _PATH_WORDS = {"task_id": "The id from the receipt.", "task_type": "A key of the catalog."}
 
 
@@ -68,10 +61,10 @@ def _write_operation(operation: Operation, schemas: Mapping[Any, Any]) -> dict[s
         "parameters": [
             *_write_path_parameters(operation.path),
             *_write_query(operation.query),
-            *([_KEY] if operation.takes_key else []),
+            *operation.headers,
         ],
         "responses": {
-            status: {"description": words} | _write_content([schemas[kind] for kind in kinds])
+            status: {"description": words} | _write_content([schemas[kind] for kind in kinds], operation.media_type)
             for status, (words, *kinds) in operation.answers.items()
         }
         | _write_problems(operation.problems, schemas),
@@ -97,10 +90,13 @@ def _write_launch(task_type: TaskType, schemas: Mapping[Any, Any]) -> dict[str, 
         "description": _describe(task_type),
         "tags": list(task_type.tags) or ["Launch"],
         "deprecated": task_type.deprecated,
-        "parameters": [*_write_query(LaunchQuery), *options, _KEY],
+        "parameters": [*_write_query(LaunchQuery), *options, KEY, PREFER],
         "requestBody": {"required": True, **body},
         "responses": {
-            "200": {"description": "What a dry run would have sent.", **_as_json(schemas[DryRun])},
+            "200": {
+                "description": "What a dry run would have sent; with `Prefer: wait`, the final status.",
+                **_as_json({"anyOf": [schemas[DryRun], schemas[TaskStatus]]}),
+            },
             "202": accepted,
         }
         | _write_problems((409, *BODY_PROBLEMS, *OUTAGE), schemas),
@@ -159,11 +155,15 @@ def _write_problems(statuses: Iterable[int], schemas: Mapping[Any, Any]) -> dict
     return {str(status): {"description": PROBLEM_WORDS[status], "content": content} for status in sorted(statuses)}
 
 
-def _write_content(alternatives: list[Any]) -> dict[str, Any]:
-    if len(alternatives) <= 1:
-        return _as_json(alternatives[0]) if alternatives else {}
-    return _as_json({"anyOf": alternatives})
+def _write_content(alternatives: list[Any], media_type: str) -> dict[str, Any]:
+    if not alternatives:
+        return {}
+    return _as_media(alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}, media_type)
 
 
 def _as_json(schema: Any) -> dict[str, Any]:
-    return {"content": {"application/json": {"schema": schema}}}
+    return _as_media(schema, "application/json")
+
+
+def _as_media(schema: Any, media_type: str) -> dict[str, Any]:
+    return {"content": {media_type: {"schema": schema}}}

@@ -6,14 +6,17 @@ from msgspec import Struct
 
 from gateway.catalog.task_type import CatalogEntry
 from gateway.launch.batch import BatchBody
+from gateway.launch.idempotency import KEEP_S
 from gateway.launch.launch import DryRun, Receipt
 from gateway.launch.request import LaunchBody, RetryBody
 from gateway.stats.stats import Stats
 from gateway.status.status import RevokeAnswer, TaskStatus
+from gateway.web.attending import MAX_WAIT_S
 from gateway.web.catalog import CatalogQuery
+from gateway.web.door import FollowQuery
 from gateway.web.following import RevokeQuery
 from gateway.web.health import Readiness
-from gateway.web.launching import BatchAnswer, LaunchQuery
+from gateway.web.launching import KEY_HEADER, BatchAnswer, LaunchQuery
 
 BODY_PROBLEMS = (400, 413, 415, 422)
 OUTAGE = (500, 503)
@@ -30,6 +33,29 @@ PROBLEM_WORDS = {
 }
 
 
+KEY = {
+    "name": KEY_HEADER,
+    "in": "header",
+    "required": False,
+    "description": f"The same key and request launch once; the first receipt is answered again for {KEEP_S} seconds.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": f"`wait=10` waits so many seconds for the end of the task, at most {MAX_WAIT_S}.",
+    "schema": {"type": "string"},
+}
+LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
+    "description": "The last event that was seen, on whichever gateway: the stream goes on behind it.",
+    "schema": {"type": "string"},
+}
+
+
 class Operation(Struct, frozen=True, kw_only=True):
     """One route."""
 
@@ -40,9 +66,10 @@ class Operation(Struct, frozen=True, kw_only=True):
     tag: str
     is_prefixed: bool = True
     query: type[Struct] | None = None
-    takes_key: bool = False
-    """An Idempotency-Key header."""
+    headers: tuple[Any, ...] = ()
+    """The headers that it reads, as OpenAPI's parameters."""
     body: type[Struct] | None = None
+    media_type: str = "application/json"
     answers: dict[str, tuple[Any, ...]]
     """Status to its description and the types that the body may have."""
     problems: tuple[int, ...] = ()
@@ -75,9 +102,17 @@ OPERATIONS = (
         summary="Launch a task by the name of its type",
         tag="Launch",
         query=LaunchQuery,
-        takes_key=True,
+        headers=(KEY, PREFER),
         body=LaunchBody,
-        answers={"200": ("Accepted: it is in the ledger and in the broker.", Receipt, DryRun)},
+        answers={
+            "200": (
+                "Accepted: it is in the ledger and in the broker. With `Prefer: wait`, its final status.",
+                Receipt,
+                DryRun,
+                TaskStatus,
+            ),
+            "202": ("With `Prefer: wait`, accepted, and not ended in time.", Receipt),
+        },
         problems=(409, *BODY_PROBLEMS, *OUTAGE),
     ),
     Operation(
@@ -94,10 +129,25 @@ OPERATIONS = (
         method="get",
         path="/tasks/{task_id}",
         operation_id="showTask",
-        summary="Tell what is known of a task",
+        summary="Tell what is known of a task, at once or when it changes",
         tag="Tasks",
+        query=FollowQuery,
         answers={"200": ("The status.", TaskStatus)},
         problems=(404, 410, 422, *OUTAGE),
+    ),
+    Operation(
+        method="get",
+        path="/tasks/{task_id}/events",
+        operation_id="streamTask",
+        summary="Stream every status that a task comes to, until its final one",
+        tag="Tasks",
+        headers=(LAST_EVENT_ID,),
+        media_type="text/event-stream",
+        answers={
+            "200": ("Events `status` and, once and last, `final`, each with a TaskStatus.", str),
+            "204": ("The final event has been seen.",),
+        },
+        problems=(400, 404, 410, 422, *OUTAGE),
     ),
     Operation(
         method="get",

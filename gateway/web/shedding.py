@@ -14,18 +14,26 @@ from gateway.web.problems import answer_error
 ALWAYS = frozenset({"/health/live", "/health/ready"})
 BODIES = 64
 """How many bodies of the greatest size may be held at once."""
+_PLACE = "gateway.place"
 
 
 class Shedder:
     """Lets through as many requests as the process may hold."""
 
     def __init__(
-        self, app: Callable[[Scope, Receive, Send], Awaitable[None]], *, max_requests: int, max_body_bytes: int
+        self,
+        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        *,
+        max_requests: int,
+        max_waits: int,
+        max_body_bytes: int,
     ) -> None:
         self._app = app
         self._max_requests = max_requests
         self._max_held_bytes = max_body_bytes * BODIES
+        self._max_waits = max_waits
         self._under_way = 0
+        self._waiting = 0
         self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,11 +43,28 @@ class Shedder:
             return
         self._under_way += 1
         held = _Held(self, receive)
+        scope[_PLACE] = held
         try:
             await self._app(scope, held.receive, send)
         finally:
+            self._leave(held)
+
+    def _leave(self, held: "_Held") -> None:
+        if held.is_parked:
+            self._waiting -= 1
+        else:
             self._under_way -= 1
-            self._held_bytes -= held.count
+        self._held_bytes -= held.count
+
+    def park(self) -> None:
+        """Count a request among those that wait, no longer among those that work.
+
+        Raises: OverloadedError when there are too many.
+        """
+        if self._waiting >= self._max_waits:
+            raise OverloadedError
+        self._waiting += 1
+        self._under_way -= 1
 
     def hold(self, count: int) -> None:
         """Count bytes of a body.
@@ -51,15 +76,30 @@ class Shedder:
         self._held_bytes += count
 
 
-class _Held:
-    """The body of one request, counted as it comes in."""
+def park(scope: Scope) -> None:
+    """Let a request wait without taking the place of one that works.
 
-    __slots__ = ("_receive", "_shedder", "count")
+    Raises: OverloadedError when too many wait already.
+    """
+    if (place := scope.get(_PLACE)) is not None:
+        place.park()
+
+
+class _Held:
+    """The place of one request, and its body, counted as it comes in."""
+
+    __slots__ = ("_receive", "_shedder", "count", "is_parked")
 
     def __init__(self, shedder: Shedder, receive: Receive) -> None:
         self.count = 0
+        self.is_parked = False
         self._receive = receive
         self._shedder = shedder
+
+    def park(self) -> None:
+        if not self.is_parked:
+            self._shedder.park()
+            self.is_parked = True
 
     async def receive(self) -> Any:
         message = await self._receive()

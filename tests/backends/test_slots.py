@@ -24,9 +24,9 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.deployment import Deployment
 from gateway.errors import ConcurrencyLimitError
 from gateway.flows.launching import Accepted, Key, launch
-from gateway.flows.services import Services
 from gateway.launch.prepare import Wish
 from gateway.loading import compile_sources
+from tests.services import make_services
 
 LIMIT = 2
 POLICIES = ("reject", "join_existing", "replace")
@@ -48,11 +48,11 @@ def compile_tasks() -> Catalog:
 async def launch_on(url: str, *wishes: Wish) -> list[Accepted | BaseException]:
     """Launch wishes at once, over a connection of their own."""
     client = connect(url, deadline_s=5)
-    services = Services(
+    services = make_services(
+        MemoryBackend(),
         publisher=RedisPublisher(client, prefix=PREFIX, lanes=Lanes(), origin="t", deadline_s=5),
         ledger=RedisLedger(SharedTrips(client, deadline_s=5), prefix=PREFIX, deadline_s=5),
         results=RedisResults(SharedTrips(client, deadline_s=5), key_prefix="", deadline_s=5, max_bytes=4096),
-        workers=MemoryBackend(),
     )
     catalog = compile_tasks()
     launching = (launch(wish, catalog, services, prefix="/p") for wish in wishes)
@@ -173,11 +173,11 @@ async def test_a_clock_that_jumps_moves_no_lease_and_no_key(valkey_url: str, hou
     """What expires does so by Redis's clock, whatever the gateway's says."""
     client = connect(f"{valkey_url[:-1]}12", deadline_s=5)
     await client.flushdb()
-    services = Services(
+    services = make_services(
+        MemoryBackend(),
         publisher=RedisPublisher(client, prefix=PREFIX, lanes=Lanes(), origin="t", deadline_s=5),
         ledger=RedisLedger(SharedTrips(client, deadline_s=5), prefix=PREFIX, deadline_s=5),
         results=RedisResults(SharedTrips(client, deadline_s=5), key_prefix="", deadline_s=5, max_bytes=4096),
-        workers=MemoryBackend(),
     )
     jumped = msgspec.structs.replace(services, clock=lambda: datetime.now(UTC) + timedelta(hours=hours))
     wish, key = Wish(task_type="reject", params={"company": "a"}), Key(key="k", caller="")

@@ -5,15 +5,15 @@ import json
 import pytest
 import structlog.testing
 
-from gateway.backends.memory import MemoryBackend, MemoryResults
+from gateway.backends.memory import MemoryBackend
 from gateway.backends.memory_index import MemoryOpenTasks
 from gateway.errors import BackendError, ResultsUnavailableError
 from gateway.flows.looking import BRIEF_BYTES
-from gateway.flows.services import Services
 from gateway.flows.settling import EVERY_S, SLICE, Settler
 from gateway.launch.offer import Offer
 from gateway.ports import Slice
 from tests.backends.test_message import make_launch
+from tests.services import make_services
 
 
 @pytest.fixture
@@ -24,8 +24,7 @@ def backend() -> MemoryBackend:
 
 def make_settler(backend: MemoryBackend) -> Settler:
     """Make a settler of all that is in memory."""
-    services = Services(publisher=backend, ledger=backend, results=MemoryResults(backend), workers=backend)
-    return Settler(MemoryOpenTasks(backend), services)
+    return Settler(MemoryOpenTasks(backend), make_services(backend))
 
 
 async def launch(backend: MemoryBackend, count: int = 1) -> list[str]:

@@ -6,11 +6,12 @@ import httpx
 import pytest
 
 from gateway.backends.memory import MemoryBackend, MemoryResults
+from gateway.backends.memory_changes import MemoryChanges
 from gateway.catalog.deployment import Deployment
-from gateway.flows.services import Services
 from gateway.loading import compile_sources
 from gateway.web.app import build_app
 from gateway.web.site import Site
+from tests.services import make_services
 
 TASKS = """
 version: 1
@@ -38,13 +39,20 @@ def backend() -> MemoryBackend:
     return MemoryBackend()
 
 
-def make_site(backend: MemoryBackend, tasks: str = TASKS) -> Site:
+@pytest.fixture
+def changes(backend: MemoryBackend) -> MemoryChanges:
+    """What tells of changes; whoever plays the worker writes records through it."""
+    return MemoryChanges(backend)
+
+
+def make_site(backend: MemoryBackend, tasks: str = TASKS, *, changes: MemoryChanges | None = None) -> Site:
     """Compile a file and put the memory backend beneath it."""
+    changes = changes or MemoryChanges(backend)
     catalog = compile_sources({"tasks.yaml": tasks.encode()}, Deployment(keep_s=600, visibility_timeout_s=3600))
     results = MemoryResults(backend)
     return Site(
         catalog=catalog,
-        services=Services(publisher=backend, ledger=backend, results=results, workers=backend),
+        services=make_services(backend, changes=changes, log=changes),
         probes=(backend, results),
         prefix="/api/celery",
         max_body_bytes=4096,
@@ -53,8 +61,8 @@ def make_site(backend: MemoryBackend, tasks: str = TASKS) -> Site:
 
 
 @pytest.fixture
-async def http(backend: MemoryBackend) -> AsyncIterator[httpx.AsyncClient]:
+async def http(backend: MemoryBackend, changes: MemoryChanges) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the app of `TASKS`."""
-    transport = httpx.ASGITransport(build_app(make_site(backend)), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(build_app(make_site(backend, changes=changes)), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client

@@ -35,7 +35,7 @@ class Gate:
 async def test_requests_beyond_the_limit_are_refused_at_once(backend: MemoryBackend) -> None:
     """503 with the time to come back; liveness is still told, and a place that gets free is given away."""
     gate = Gate(backend)
-    app = Shedder(build_app(make_site(backend)), max_requests=3, max_body_bytes=4096)
+    app = Shedder(build_app(make_site(backend)), max_requests=3, max_waits=9, max_body_bytes=4096)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as http:
         held = [asyncio.create_task(http.post(LAUNCH, json={"item": "tea"})) for _ in range(3)]
         for _ in held:
@@ -66,7 +66,7 @@ async def test_bodies_beyond_the_budget_are_refused(backend: MemoryBackend) -> N
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    shedder = Shedder(hold, max_requests=9, max_body_bytes=size)
+    shedder = Shedder(hold, max_requests=9, max_waits=9, max_body_bytes=size)
     messages = [{"type": "http.request", "body": b"x" * size, "more_body": True}] * BODIES
     messages.append({"type": "http.request", "body": b"", "more_body": False})
 
@@ -84,7 +84,7 @@ async def test_bodies_beyond_the_budget_are_refused(backend: MemoryBackend) -> N
     assert not backend.published
     shedder.hold(size * BODIES)
     app = build_app(make_site(backend))
-    full = Shedder(app, max_requests=9, max_body_bytes=4096)
+    full = Shedder(app, max_requests=9, max_waits=9, max_body_bytes=4096)
     full.hold(4096 * BODIES)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(full), base_url="http://gateway") as http:
         launch = await http.post(LAUNCH, json={"item": "tea"})

@@ -12,13 +12,13 @@ import msgspec
 from gateway.backends.redis.connection import guarded, translated
 from gateway.backends.redis.keys import split_chain
 from gateway.backends.redis.scripts import load_script
-from gateway.backends.redis.trips import SharedTrips
+from gateway.backends.redis.trips import Asking, SharedTrips
 from gateway.errors import LedgerUnavailableError
 from gateway.launch.idempotency import KEEP_S, Claim
 from gateway.launch.launch import LedgerEntry
 from gateway.ports import End, Remembered, Revocation, Run
 
-SETTLE: Final = load_script("settle", "settle_one")
+SETTLE: Final = load_script("tell", "settle", "settle_one")
 _IDENTITY_BYTES = 32
 _ENTRY = msgspec.json.Decoder(LedgerEntry)
 _REVOCATION = msgspec.json.Decoder(Revocation)
@@ -52,12 +52,11 @@ class RedisLedger:
     def find(self, task_ids: Sequence[str]) -> Awaitable[list[Remembered | None]]:
         """Ask what is remembered of tasks."""
         keys = [head + task_id for task_id in task_ids for head in self._heads]
-        return self._read(self._trips.ask(("MGET", *keys)) if keys else None)
+        return Asking(self._trips.ask(*([("MGET", *keys)] if keys else [])), self._read)
 
-    async def _read(self, asked: Awaitable[list[Any]] | None) -> list[Remembered | None]:
-        if asked is None:
-            return []
-        [values] = await self._answer(asked)
+    async def _read(self, asked: Awaitable[list[Any]]) -> list[Remembered | None]:
+        replies = await self._answer(asked)
+        values = replies[0] if replies else []
         width = len(_PARTS)
         return [_remember(*values[at : at + width]) for at in range(0, len(values), width)]
 

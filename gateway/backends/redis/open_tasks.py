@@ -15,7 +15,7 @@ from gateway.ports import End, Slice
 
 LEASE_S: Final = 5.0
 SIFT: Final = load_script("sift")
-SETTLE_MANY: Final = load_script("settle", "settle_many")
+SETTLE_MANY: Final = load_script("tell", "settle", "settle_many")
 _ENCODER = msgspec.json.Encoder()
 
 

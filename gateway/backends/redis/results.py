@@ -1,12 +1,13 @@
 """Celery's Redis result backend, read without Celery."""
 
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 from redis.exceptions import ResponseError
 
 from gateway.backends.redis.connection import guarded, translated
-from gateway.backends.redis.trips import Command, SharedTrips
+from gateway.backends.redis.trips import Asking, Command, SharedTrips
 from gateway.errors import ResultsUnavailableError
 from gateway.ports import Found
 
@@ -34,11 +35,9 @@ class RedisResults:
         most = self._max_bytes if max_bytes is None else min(max_bytes, self._max_bytes)
         # One byte more than allowed tells a record that is too large from one that just fits.
         commands = [("GETRANGE", self._head + each, 0, most) for each in task_ids]
-        return self._read(task_ids, self._trips.ask(*commands) if commands else None, most)
+        return Asking(self._trips.ask(*commands), partial(self._read, task_ids, most))
 
-    async def _read(self, task_ids: Sequence[str], asked: Awaitable[list[Any]] | None, most: int) -> list[Found | None]:
-        if asked is None:
-            return []
+    async def _read(self, task_ids: Sequence[str], most: int, asked: Awaitable[list[Any]]) -> list[Found | None]:
         with translated(ResultsUnavailableError, "the result backend"):
             replies = await asked
             keys = [self._head + each for each in task_ids]

@@ -13,6 +13,6 @@ local function settle(prefix, id, value, status)
         redis.call('PEXPIRE', ended, left_ms, 'NX')
         redis.call('PEXPIRE', ended, left_ms, 'GT')
     end
-    redis.call('PUBLISH', prefix .. 'change:' .. id, status)
+    tell(prefix, id, 'end', value)
     return true
 end

@@ -6,8 +6,8 @@ only: a command of a trip that broke may or may not have happened, and whoever a
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 from redis.asyncio import Redis
@@ -17,6 +17,7 @@ MAX_COMMANDS = 512
 """Commands in one round trip."""
 _TRANSPORT_ERRORS = (RedisError, OSError, TimeoutError)
 Command = tuple[Any, ...]
+T = TypeVar("T")
 
 
 class _Asked(Struct, eq=False):
@@ -25,6 +26,21 @@ class _Asked(Struct, eq=False):
     commands: Sequence[Command]
     due: float
     done: asyncio.Future[list[Any]]
+
+
+class Asking(Generic[T]):
+    """What was asked already, and how its replies are read; nothing is lost on whoever never awaits it."""
+
+    def __init__(
+        self, asked: asyncio.Future[list[Any]], read: Callable[[Awaitable[list[Any]]], Coroutine[Any, Any, T]]
+    ) -> None:
+        self._asked = asked
+        self._read = read
+        asked.add_done_callback(_retrieve)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait for the replies and read them."""
+        return self._read(self._asked).__await__()
 
 
 class SharedTrips:
@@ -45,6 +61,9 @@ class SharedTrips:
         """
         loop = asyncio.get_running_loop()
         asked = _Asked(commands, loop.time() + self._deadline_s, loop.create_future())
+        if not commands:
+            asked.done.set_result([])
+            return asked.done
         self._waiting.append(asked)
         if self._sending is None or self._sending.done():
             self._sending = loop.create_task(self._send_all())
@@ -90,6 +109,11 @@ class SharedTrips:
             if not asked.done.done():  # whoever waited may have gone
                 asked.done.set_result(replies[at : at + len(asked.commands)])
             at += len(asked.commands)
+
+
+def _retrieve(asked: asyncio.Future[list[Any]]) -> None:
+    if not asked.cancelled():
+        asked.exception()
 
 
 async def _read(connection: Any) -> Any:

@@ -1,0 +1,73 @@
+"""The routes by which tasks are followed, below the framework like those that launch: everybody polls them.
+
+What comes in: ASGI. What goes out: answers and event streams for `GET /tasks/{task_id}` and `/tasks/{task_id}/events`; all
+other requests are somebody else's.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from msgspec import Struct
+
+from gateway.errors import BackendError
+from gateway.flows.following import follow
+from gateway.flows.waiting import wait_for_change
+from gateway.launch.task_id import is_task_id
+from gateway.web.answers import Answer, Receive, Scope, Send, send_answer, write_json
+from gateway.web.attending import WaitSeconds, attending
+from gateway.web.problems import answer_error
+from gateway.web.reading import read_query
+from gateway.web.site import Site
+from gateway.web.streaming import stream_events
+
+ID_LENGTH: Final = 36
+
+
+class FollowQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of a task's status."""
+
+    wait_s: WaitSeconds = 0
+
+
+class TaskDoor:
+    """Answers those who follow a task; lets every other request through."""
+
+    def __init__(self, site: Site, behind: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self._site = site
+        self.behind = behind
+        self._head = f"{site.prefix}/tasks/"
+        self.paths = (f"{self._head}{{task_id}}", f"{self._head}{{task_id}}/events")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path: str = scope.get("path", "")
+        task_id, rest = path[len(self._head) :][:ID_LENGTH], path[len(self._head) + ID_LENGTH :]
+        is_follower = scope.get("method") == "GET" and path.startswith(self._head) and is_task_id(task_id)
+        if is_follower and rest in {"", "/"}:
+            await self._answer_status(task_id, scope, receive, send)
+        elif is_follower and rest in {"/events", "/events/"}:
+            await stream_events(task_id, self._site, scope, receive, send)
+        else:
+            await self.behind(scope, receive, send)
+
+    async def _answer_status(self, task_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            answer = await self._tell(task_id, scope, receive)
+        except Exception as error:  # noqa: BLE001 - as at the framework's door: a bug becomes an opaque 500
+            answer = answer_error(error, path=scope["path"])
+        await send_answer(answer, send)
+
+    async def _tell(self, task_id: str, scope: Scope, receive: Receive) -> Answer:
+        site = self._site
+        wait_s = read_query(scope, FollowQuery).wait_s if scope["query_string"] else 0
+        if wait_s:
+            async with attending(task_id, site, scope, receive) as watch:
+                return write_json(
+                    await wait_for_change(task_id, watch, site.services, prefix=site.prefix, wait_s=wait_s)
+                )
+        try:
+            async with asyncio.timeout(site.deadline_s):
+                return write_json(await follow(task_id, site.services, prefix=site.prefix))
+        except TimeoutError as error:
+            raise BackendError("ledger or result backend do not answer in time") from error

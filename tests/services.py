@@ -1,0 +1,21 @@
+"""The ports over memory, as most tests of flows want them."""
+
+from typing import Any
+
+from gateway.backends.memory import MemoryBackend, MemoryResults
+from gateway.backends.memory_changes import MemoryChanges
+from gateway.flows.services import Services
+
+
+def make_services(backend: MemoryBackend, **others: Any) -> Services:
+    """Put a memory backend beneath every port that is not given."""
+    changes = MemoryChanges(backend)
+    ports: dict[str, Any] = {
+        "publisher": backend,
+        "ledger": backend,
+        "results": MemoryResults(backend),
+        "workers": backend,
+        "changes": changes,
+        "log": changes,
+    }
+    return Services(**ports | others)
