@@ -94,24 +94,39 @@ local function take_slot(id, slot)
     return slot.replaced
 end
 
-local indexes = {}  -- the keys of indexes that were written to, and how long each lives on, in seconds
+-- Once for all orders: what was opened, and for how long, in seconds, each index that was written to is kept.
+local opened, histories, others = {}, {}, {}
 
--- Note a launch in a history, which forgets what is older than the launches it holds are kept.
+local function lengthen(lives, key, keep_s)
+    lives[key] = math.max(lives[key] or 0, keep_s)
+end
+
 local function note(key, id, keep_s)
-    redis.call('XADD', key, 'MINID', '~', now_ms - keep_s * 1000, '*', 't', id)
-    indexes[key] = math.max(indexes[key] or 0, keep_s)
+    redis.call('XADD', key, '*', 't', id)
+    lengthen(histories, key, keep_s)
 end
 
 local function index(id, keep_s, task_type, longest_keep_s, batch, root)
     note(history, id, longest_keep_s)
     note(history_of_type .. task_type, id, keep_s)
-    redis.call('ZADD', open, 0, id)
-    indexes[open] = math.max(indexes[open] or 0, longest_keep_s)
+    opened[#opened + 1] = 0
+    opened[#opened + 1] = id
+    lengthen(others, open, longest_keep_s)
     if batch then note(history_of_batch .. batch, id, keep_s) end
     if root then
         redis.call('APPEND', chain .. root, id)
-        indexes[chain .. root] = keep_s
+        lengthen(others, chain .. root, keep_s)
     end
+end
+
+-- A history forgets what is older than the launches it holds are kept.
+local function tend_indexes()
+    if #opened > 0 then redis.call('ZADD', open, unpack(opened)) end
+    for key, keep_s in pairs(histories) do
+        redis.call('XTRIM', key, 'MINID', '~', now_ms - keep_s * 1000)
+        redis.call('EXPIRE', key, keep_s)
+    end
+    for key, keep_s in pairs(others) do redis.call('EXPIRE', key, keep_s) end
 end
 
 -- Do an order; return the tasks that it replaced.
@@ -165,5 +180,5 @@ for number, parcel in ipairs(parcels) do
         for index, order in ipairs(orders) do run(number, index, order) end
     end
 end
-for key, keep_s in pairs(indexes) do redis.call('EXPIRE', key, keep_s) end
+tend_indexes()
 return answers
