@@ -25,6 +25,7 @@ from gateway.backends.outbox.sender import Sender, SplitSender
 from gateway.backends.outbox.store import OutboxStore
 from gateway.backends.outbox.sweeper import Sweeper
 from gateway.backends.redis.connection import connect
+from gateway.backends.redis.history import RedisHistory
 from gateway.backends.redis.keys import change_channel
 from gateway.backends.redis.ledger import RedisLedger
 from gateway.backends.redis.log import RedisTaskLog
@@ -73,6 +74,7 @@ class Parts:
         self.ledger = RedisLedger(
             self._share_trips(settings.redis_url), prefix=settings.key_prefix, deadline_s=deadline_s
         )
+        self.history = RedisHistory(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
         self.results = self._make_results()
         self.publisher, self.broker = self._make_publisher()
         self.log = RedisTaskLog(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
@@ -89,6 +91,7 @@ class Parts:
             workers=self.workers,
             changes=self.changes,
             log=self.log,
+            history=self.history,
         )
 
     @property

@@ -57,6 +57,30 @@ class Slice(Struct, frozen=True, kw_only=True):
     """Tasks of the whole set."""
 
 
+class Index(Struct, frozen=True, kw_only=True):
+    """One way to find launches again."""
+
+    kind: Literal["all", "type", "batch", "chain", "open", "ended"]
+    """Ordered by launch, and the last two by id: those whose end nobody has seen, and those that ended in a status."""
+    name: str = ""
+    """The task type, the batch, the task that a chain begins with, or the status."""
+
+
+class Place(Struct, frozen=True):
+    """One launch as an index holds it."""
+
+    task_id: str
+    position: str
+    """What stands behind it is asked for with this."""
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """Bounds on when tasks were launched, both included, in milliseconds since 1970."""
+
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
 class End(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a task ended: written once, and never changed, whatever the result backend says or forgets afterwards."""
 
@@ -162,6 +186,20 @@ class Ledger(Protocol):
 
     async def record_revocation(self, task_id: str, revocation: Revocation, *, keep_s: int) -> None:
         """Remember that a revoke was asked for; the first one stands."""
+
+
+class History(Protocol):
+    """Finds launches again, the newest first."""
+
+    async def measure(self, indexes: Sequence[Index]) -> list[int]:
+        """Tell how many launches each index holds, expired ones included."""
+
+    async def walk(self, indexes: Sequence[Index], *, before: str, count: int, window: Window) -> list[list[Place]]:
+        """Return the next launches of each index behind a position, or from its beginning where that is empty.
+
+        Shape: a list for each index; one of fewer than `count` ends it. The first index is read before the others.
+            None that was launched in the window is missing, but others may be there, and such as have expired.
+        """
 
 
 class OpenTasks(Protocol):

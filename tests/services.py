@@ -4,6 +4,7 @@ from typing import Any
 
 from gateway.backends.memory import MemoryBackend, MemoryResults
 from gateway.backends.memory_changes import MemoryChanges
+from gateway.backends.memory_index import MemoryHistory
 from gateway.flows.services import Services
 
 
@@ -17,5 +18,6 @@ def make_services(backend: MemoryBackend, **others: Any) -> Services:
         "workers": backend,
         "changes": changes,
         "log": changes,
+        "history": MemoryHistory(backend),
     }
     return Services(**ports | others)

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from gateway.errors import ForgottenTaskError, UnknownTaskError
 from gateway.launch.task_id import is_minted_here, is_task_id
-from gateway.ports import Changes, Ledger, Publisher, Remembered, Results, TaskLog, Workers
+from gateway.ports import Changes, History, Ledger, Publisher, Remembered, Results, TaskLog, Workers
 from gateway.status.record import ResultRecord, read_found
 
 
@@ -44,6 +44,7 @@ class Services(Struct, frozen=True, kw_only=True):
     workers: Workers
     changes: Changes
     log: TaskLog
+    history: History
     clock: Callable[[], datetime] = read_clock
     draw_entropy: Callable[[int], bytes] = field(default_factory=Entropy)
 

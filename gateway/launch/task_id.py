@@ -33,6 +33,17 @@ def is_task_id(text: str) -> bool:
     return _CANONICAL.fullmatch(text) is not None
 
 
+def read_ms(task_id: str) -> int:
+    """Return when a canonical id was minted, in milliseconds since 1970."""
+    return int(task_id[:8] + task_id[9:13], 16)
+
+
+def name_first(ms: int) -> str:
+    """Return how the ids begin that were minted in a millisecond: no id of an earlier one sorts behind it."""
+    text = f"{ms:012x}"
+    return f"{text[:8]}-{text[8:]}"
+
+
 def is_minted_here(task_id: str, *, identity: bytes) -> bool:
     """Tell whether a canonical id was minted with this identity."""
     raw = bytes.fromhex(task_id.replace("-", ""))

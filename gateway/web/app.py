@@ -12,6 +12,7 @@ from gateway.web.docs import make_docs_handlers
 from gateway.web.door import TaskDoor
 from gateway.web.following import make_follow_handlers
 from gateway.web.health import make_health_handlers
+from gateway.web.history import make_history_handlers
 from gateway.web.launching import LaunchDoor
 from gateway.web.problems import answer_error, answer_status
 from gateway.web.site import Site
@@ -31,6 +32,7 @@ def build_app(site: Site) -> LaunchDoor:
         route_handlers=[
             *make_catalog_handlers(site),
             *make_follow_handlers(site),
+            *make_history_handlers(site),
             *make_health_handlers(site),
             *make_docs_handlers(site),
         ],

@@ -1,24 +1,19 @@
 """The routes of tasks already launched: status, revoke, retry."""
 
-import asyncio
-from collections.abc import Awaitable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from litestar import Request, Response, delete, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Struct
 
-from gateway.errors import BackendError
 from gateway.flows.following import follow as follow_task
 from gateway.flows.following import load_result
 from gateway.flows.following import revoke as revoke_task
 from gateway.flows.launching import retry as retry_task
 from gateway.launch.request import read_retry_body
 from gateway.web.reading import NoQuery, read_json, read_query
-from gateway.web.site import Site, answer
-
-T = TypeVar("T")
+from gateway.web.site import Site, answer, in_time
 
 
 class RevokeQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,12 +30,12 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
     @get(path)
     async def follow(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
         read_query(request.scope, NoQuery)
-        return answer(await _in_time(follow_task(task_id, site.services, prefix=site.prefix), site))
+        return answer(await in_time(follow_task(task_id, site.services, prefix=site.prefix), site))
 
     @get(f"{path}/result")
     async def show_result(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
         read_query(request.scope, NoQuery)
-        return answer(await _in_time(load_result(task_id, site.services), site))
+        return answer(await in_time(load_result(task_id, site.services), site))
 
     @delete(path, status_code=200)
     async def revoke(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
@@ -48,7 +43,7 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
         revoking = revoke_task(
             task_id, site.services, prefix=site.prefix, terminate=query.terminate, signal=query.signal
         )
-        return answer(await _in_time(revoking, site))
+        return answer(await in_time(revoking, site))
 
     @post(f"{path}/retry", status_code=200)
     async def retry(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
@@ -57,12 +52,3 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
         return answer(await retry_task(task_id, body, site.catalog, site.services, prefix=site.prefix))
 
     return [follow, show_result, revoke, retry]
-
-
-async def _in_time(flow: Awaitable[T], site: Site) -> T:
-    """Bound a flow of several waits as one."""
-    try:
-        async with asyncio.timeout(site.deadline_s):
-            return await flow
-    except TimeoutError as error:
-        raise BackendError("ledger, broker or result backend do not answer in time") from error

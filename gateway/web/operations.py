@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.catalog.task_type import CatalogEntry
+from gateway.history.page import HistoryPage
 from gateway.launch.batch import BatchBody
 from gateway.launch.idempotency import KEEP_S
 from gateway.launch.launch import DryRun, Receipt
@@ -16,6 +17,7 @@ from gateway.web.catalog import CatalogQuery
 from gateway.web.door import FollowQuery
 from gateway.web.following import RevokeQuery
 from gateway.web.health import Readiness
+from gateway.web.history import HistoryQuery
 from gateway.web.launching import KEY_HEADER, BatchAnswer, LaunchQuery
 
 BODY_PROBLEMS = (400, 413, 415, 422)
@@ -124,6 +126,16 @@ OPERATIONS = (
         body=BatchBody,
         answers={"200": ("A receipt or a problem for each item, in their order.", BatchAnswer)},
         problems=(*BODY_PROBLEMS, *OUTAGE),
+    ),
+    Operation(
+        method="get",
+        path="/tasks/history",
+        operation_id="findTasks",
+        summary="Find tasks again, the newest first",
+        tag="Tasks",
+        query=HistoryQuery,
+        answers={"200": ("One page of them.", HistoryPage)},
+        problems=(422, *OUTAGE),
     ),
     Operation(
         method="get",

@@ -1,18 +1,22 @@
 """What every handler works with, and how it answers."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Mapping
 from hashlib import blake2b
+from typing import TypeVar
 
 from litestar import Response
 from msgspec import Struct
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.task_type import TaskType
-from gateway.errors import UnknownTaskTypeError
+from gateway.errors import BackendError, UnknownTaskTypeError
 from gateway.flows.services import Services
 from gateway.ports import Probe
 from gateway.web.answers import make_response, write_json
 from gateway.web.problems import UnknownPathError
+
+T = TypeVar("T")
 
 
 class Site(Struct, frozen=True, kw_only=True):
@@ -35,6 +39,18 @@ def find_in_path(site: Site, task_type: str) -> TaskType:
         return site.catalog.find(task_type)
     except UnknownTaskTypeError as error:
         raise UnknownPathError(task_type, near=error.near) from error
+
+
+async def in_time(flow: Awaitable[T], site: Site) -> T:
+    """Bound a flow of several waits as one.
+
+    Raises: BackendError when the deadline has passed.
+    """
+    try:
+        async with asyncio.timeout(site.deadline_s):
+            return await flow
+    except TimeoutError as error:
+        raise BackendError("ledger, broker or result backend do not answer in time") from error
 
 
 def answer(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response[bytes]:

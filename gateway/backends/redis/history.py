@@ -1,0 +1,88 @@
+"""The indexes of the ledger in Redis, walked from the newest launch on; the launches write them, in `launch.lua`."""
+
+from collections.abc import Awaitable, Sequence
+from typing import Any, Final
+
+from gateway.backends.redis.connection import translated
+from gateway.backends.redis.keys import ID_CHARACTERS, split_chain
+from gateway.backends.redis.trips import Command, SharedTrips
+from gateway.errors import LedgerUnavailableError
+from gateway.launch.task_id import name_first
+from gateway.ports import Index, Place, Window
+
+SLACK_MS: Final = 30_000
+"""So far may the clock of a gateway, which a launch tells, be from that of Redis, by which streams are ordered."""
+_KEYS: Final = {
+    "all": "history",
+    "type": "history:type:{}",
+    "batch": "history:batch:{}",
+    "chain": "chain:{}",
+    "open": "open",
+    "ended": "ended:{}",
+}
+_STREAMS: Final = frozenset({"all", "type", "batch"})
+
+
+class RedisHistory:
+    """Reads streams, sorted sets and chains."""
+
+    def __init__(self, trips: SharedTrips, *, prefix: str) -> None:
+        self._trips = trips
+        self._prefix = prefix
+
+    async def measure(self, indexes: Sequence[Index]) -> list[int]:
+        """Tell how many launches each index holds."""
+        sizes = await self._answer(self._trips.ask(*(_ask_size(each, self._key(each)) for each in indexes)))
+        return [
+            size // ID_CHARACTERS if each.kind == "chain" else size for each, size in zip(indexes, sizes, strict=True)
+        ]
+
+    async def walk(self, indexes: Sequence[Index], *, before: str, count: int, window: Window) -> list[list[Place]]:
+        """Return the next launches of each index."""
+        if indexes[0].kind == "chain":
+            return [await self._walk_chain(self._key(indexes[0]), before, count)]
+        commands = [_ask_places(each, self._key(each), before, count, window) for each in indexes]
+        replies = await self._answer(self._trips.ask(*commands))
+        return [_read_places(each, reply) for each, reply in zip(indexes, replies, strict=True)]
+
+    async def _walk_chain(self, key: str, before: str, count: int) -> list[Place]:
+        """Read a chain backwards; a position is how many ids stand before it."""
+        [size] = [int(before) * ID_CHARACTERS] if before else await self._answer(self._trips.ask(("STRLEN", key)))
+        start = max(0, size // ID_CHARACTERS - count)
+        if not size:
+            return []
+        [raw] = await self._answer(self._trips.ask(("GETRANGE", key, start * ID_CHARACTERS, size - 1)))
+        places = [Place(each, str(position)) for position, each in enumerate(split_chain(raw), start)]
+        return places[::-1]
+
+    def _key(self, index: Index) -> str:
+        return self._prefix + _KEYS[index.kind].format(index.name)
+
+    async def _answer(self, asked: Awaitable[list[Any]]) -> list[Any]:
+        with translated(LedgerUnavailableError, "the ledger"):
+            replies = await asked
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+            return replies
+
+
+def _ask_size(index: Index, key: str) -> Command:
+    name = "XLEN" if index.kind in _STREAMS else "STRLEN" if index.kind == "chain" else "ZCARD"
+    return name, key
+
+
+def _ask_places(index: Index, key: str, before: str, count: int, window: Window) -> Command:
+    since, until = window.since_ms, window.until_ms
+    if index.kind in _STREAMS:
+        newest = f"({before}" if before else "+" if until is None else until + SLACK_MS
+        return "XREVRANGE", key, newest, "-" if since is None else max(0, since - SLACK_MS), "COUNT", count
+    newest = f"({before}" if before else "+" if until is None else f"({name_first(until + 1)}"
+    return "ZREVRANGEBYLEX", key, newest, "-" if since is None else f"[{name_first(since)}", "LIMIT", 0, count
+
+
+def _read_places(index: Index, reply: Any) -> list[Place]:
+    if index.kind in _STREAMS:
+        return [Place(fields[1].decode(), position.decode()) for position, fields in reply]
+    ids = [each.decode() for each in reply]
+    return [Place(each, each) for each in ids]

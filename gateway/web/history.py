@@ -1,0 +1,53 @@
+"""The routes that find tasks again."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+from msgspec import Meta, Struct
+
+from gateway.flows.history import browse
+from gateway.history.filters import Filters
+from gateway.web.reading import read_query
+from gateway.web.site import Site, answer, in_time
+
+MAX_LIMIT: Final = 200
+_ID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z"
+TaskId = Annotated[str, Meta(pattern=_ID_PATTERN, title="an id from a receipt")]
+
+
+class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of the history."""
+
+    task_type: (
+        Annotated[str, Meta(min_length=1, max_length=128, description="Also one that the catalog no longer has.")]
+        | None
+    ) = None
+    status: Annotated[str, Meta(min_length=1, max_length=64, description="As FAILURE.")] | None = None
+    since: Annotated[datetime, Meta(tz=True, description="Launched then or later.")] | None = None
+    until: Annotated[datetime, Meta(tz=True, description="Launched before.")] | None = None
+    retry_of: TaskId | None = None
+    batch: TaskId | None = None
+    cursor: Annotated[str, Meta(min_length=1, max_length=256, description="The `next_cursor` of a page.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = 50
+
+
+def make_history_handlers(site: Site) -> list[HTTPRouteHandler]:
+    """Make the routes over many tasks."""
+
+    @get(f"{site.prefix}/tasks/history")
+    async def find(request: Request[Any, Any, Any]) -> Response[bytes]:
+        query = read_query(request.scope, HistoryQuery)
+        filters = Filters(
+            task_type=query.task_type,
+            status=query.status,
+            since=query.since,
+            until=query.until,
+            retry_of=query.retry_of,
+            batch=query.batch,
+        )
+        browsing = browse(filters, site.services, cursor=query.cursor, limit=query.limit, prefix=site.prefix)
+        return answer(await in_time(browsing, site))
+
+    return [find]
