@@ -14,6 +14,7 @@ from msgspec import Struct
 from gateway.launch.idempotency import Claim
 from gateway.launch.launch import LedgerEntry
 from gateway.launch.offer import Offer, Outcome
+from gateway.launch.withdrawal import Taking, Withdrawal
 
 
 class Revocation(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -168,6 +169,12 @@ class Publisher(Protocol):
             says that nothing was left behind, an UncertainPublishError that this cannot be known.
         """
 
+    async def withdraw(self, wanted: Sequence[Withdrawal], wish: Revocation) -> dict[str, Taking]:
+        """Take back the messages of tasks, wherever they wait, and note in the ledger what was taken.
+
+        Shape: only what was taken is told of; with a broker that gives nothing back, what never reached it.
+        """
+
 
 class Ledger(Protocol):
     """Remembers each launch until its retention ends."""
@@ -184,8 +191,8 @@ class Ledger(Protocol):
     async def keep(self, claim: Claim) -> bytes | None:
         """Keep what was claimed under a key that is free; return what is kept under one that is not."""
 
-    async def record_revocation(self, task_id: str, revocation: Revocation, *, keep_s: int) -> None:
-        """Remember that a revoke was asked for; the first one stands."""
+    async def record_revocations(self, task_ids: Sequence[str], wish: Revocation) -> None:
+        """Remember that tasks shall not run; the first wish stands, until one terminates."""
 
 
 class History(Protocol):
@@ -233,6 +240,12 @@ class Results(Protocol):
     def channel_of(self, task_id: str) -> str | None:
         """Name the channel on which the backend publishes each record of a task; None where it must be polled."""
 
+    async def mark_asked(self, task_ids: Sequence[str]) -> None:
+        """Mark tasks with `REVOKE_REQUESTED`, before workers are asked not to run them."""
+
+    async def mark_revoked(self, task_ids: Sequence[str], *, at: datetime) -> None:
+        """Write of tasks that never ran what Celery writes of revoked ones, so that its own clients see it."""
+
 
 class Watch(Protocol):
     """One who waits for a task to change."""
@@ -270,8 +283,8 @@ class Workers(Protocol):
     def find_lost_at(self, worker: str) -> datetime | None:
         """Tell since when a worker is gone, by its heartbeats; None while it lives, or where that is not known."""
 
-    async def revoke(self, task_id: str, *, terminate: bool, signal: str) -> None:
-        """Ask every worker not to run a task, or to stop it."""
+    async def revoke(self, task_ids: Sequence[str], *, terminate: bool, signal: str) -> None:
+        """Ask every worker that is alive not to run tasks, or to stop them."""
 
 
 class Probe(Protocol):

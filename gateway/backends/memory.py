@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from gateway.launch.idempotency import Claim
 from gateway.launch.launch import Launch, record
 from gateway.launch.offer import Held, Known, Offer, Outcome, Published, QueueFull, Withheld
+from gateway.launch.withdrawal import Taking, Withdrawal
 from gateway.ports import End, Found, Remembered, Revocation, WorkersView
 
 
@@ -30,6 +31,8 @@ class MemoryBackend:
         self.records: dict[str, bytes] = {}
         """Raw result records by task id; whoever plays the worker writes them."""
         self.revokes: list[Revoke] = []
+        self.taken: set[str] = set()
+        """The tasks whose messages are no longer in their queues."""
         self.lost: dict[str, datetime] = {}
         """When each worker was lost that is."""
         self.workers_view = WorkersView(workers={}, queues={}, as_of=None)
@@ -99,15 +102,37 @@ class MemoryBackend:
         """Let a row expire."""
         del self.rows[task_id]
 
-    async def record_revocation(self, task_id: str, revocation: Revocation, *, keep_s: int) -> None:  # noqa: ARG002 - nothing expires here
-        """Remember that a revoke was asked for."""
-        row = self.rows[task_id]
-        if row.revocation is None or revocation.terminate:
-            self.rows[task_id] = replace(row, revocation=revocation)
+    async def record_revocations(self, task_ids: Sequence[str], wish: Revocation) -> None:
+        """Remember that tasks shall not run."""
+        for task_id in task_ids:
+            row = self.rows.get(task_id)
+            known = row and row.revocation
+            if row is None or row.end is not None or (known and (known.confirmed_at or not wish.terminate)):
+                continue
+            withdrawn_at = known.withdrawn_at if known else None
+            self.rows[task_id] = replace(row, revocation=replace(wish, withdrawn_at=withdrawn_at))
 
-    async def revoke(self, task_id: str, *, terminate: bool, signal: str) -> None:
+    def take(self, task_id: str) -> None:
+        """Play a worker that takes a message."""
+        self.taken.add(task_id)
+
+    async def withdraw(self, wanted: Sequence[Withdrawal], wish: Revocation) -> dict[str, Taking]:
+        """Take back the messages that no worker has taken."""
+        taken: dict[str, Taking] = {}
+        await self.record_revocations([each.task_id for each in wanted], wish)
+        for task_id in (each.task_id for each in wanted if not each.is_started):
+            row = self.rows.get(task_id)
+            if row is None or row.revocation is None or task_id in self.taken:
+                continue
+            at = wish.requested_at
+            self.rows[task_id] = replace(row, revocation=replace(row.revocation, withdrawn_at=at, confirmed_at=at))
+            self.taken.add(task_id)
+            taken[task_id] = "confirmed"
+        return taken
+
+    async def revoke(self, task_ids: Sequence[str], *, terminate: bool, signal: str) -> None:
         """Receive a revoke."""
-        self.revokes.append(Revoke(task_id=task_id, terminate=terminate, signal=signal))
+        self.revokes += (Revoke(task_id=each, terminate=terminate, signal=signal) for each in task_ids)
 
     def view(self) -> WorkersView:
         """Return the view that was set."""
@@ -140,6 +165,12 @@ class MemoryResults:
 
     def channel_of(self, task_id: str) -> None:
         """Tell that nobody is told of changes."""
+
+    async def mark_asked(self, task_ids: Sequence[str]) -> None:
+        """Note nothing: no worker writes here by itself."""
+
+    async def mark_revoked(self, task_ids: Sequence[str], *, at: datetime) -> None:
+        """Note nothing: nobody but the gateway reads these records."""
 
     async def check(self) -> None:
         """Answer, always."""

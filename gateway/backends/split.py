@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from gateway.launch.offer import Offer, Outcome
-from gateway.ports import Publisher
+from gateway.launch.withdrawal import Taking, Withdrawal
+from gateway.ports import Publisher, Revocation
 
 
 class SplitPublisher:
@@ -24,3 +25,8 @@ class SplitPublisher:
         plain = iter(await self._plain.publish([offer for offer, plain in pairs if plain]))
         other = iter(await self._other.publish([offer for offer, plain in pairs if not plain]))
         return [next(plain if each else other) for each in is_plain]
+
+    async def withdraw(self, wanted: Sequence[Withdrawal], wish: Revocation) -> dict[str, Taking]:
+        """Take back what waits in the outbox, then what waits in the broker, whoever wrote it."""
+        taken = await self._other.withdraw(wanted, wish)
+        return taken | await self._plain.withdraw([each for each in wanted if each.task_id not in taken], wish)

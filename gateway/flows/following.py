@@ -1,14 +1,14 @@
-"""Following a task that was launched: its status, and the wish that it end."""
+"""Following a task that was launched: its status, its result."""
 
 from collections.abc import Sequence
 from contextlib import suppress
 
-from gateway.errors import BackendError, NoResultError, TaskFinishedError
+from gateway.errors import BackendError, NoResultError
 from gateway.flows.services import Services
-from gateway.ports import Remembered, Revocation
-from gateway.status.interpreting import Witness, conclude, find_worker, interpret, is_final, show_revocation
+from gateway.ports import Remembered
+from gateway.status.interpreting import Witness, conclude, find_worker, interpret, is_final
 from gateway.status.record import ResultRecord, read_found, read_record
-from gateway.status.status import Link, RevokeAnswer, TaskStatus
+from gateway.status.status import Link, TaskStatus
 
 
 async def follow(task_id: str, services: Services, *, prefix: str) -> TaskStatus:
@@ -55,25 +55,6 @@ async def load_result(task_id: str, services: Services) -> object:
     if raw is None:
         raise NoResultError
     return read_record(raw).result
-
-
-async def revoke(task_id: str, services: Services, *, prefix: str, terminate: bool, signal: str) -> RevokeAnswer:
-    """Ask that a task not run; with `terminate`, that it be stopped with a signal.
-
-    Raises: UnknownTaskError, ForgottenTaskError; TaskFinishedError; BackendError.
-    """
-    remembered, record = await services.recall(task_id)
-    status = await tell(remembered, record, services, prefix=prefix)
-    if is_final(status):
-        raise TaskFinishedError(status.status)
-    wish = Revocation(requested_at=services.clock(), terminate=terminate, signal=signal if terminate else None)
-    await services.ledger.record_revocation(task_id, wish, keep_s=remembered.entry.keep_s)
-    await services.workers.revoke(task_id, terminate=terminate, signal=signal)
-    revocation = show_revocation(wish, status.status, status.finished_at)
-    message = (
-        f"asked the workers to stop the task with {signal}" if terminate else "asked the workers not to run the task"
-    )
-    return RevokeAnswer(task_id=task_id, status=status.status, message=message, revocation=revocation)
 
 
 async def _find_chain(task_ids: Sequence[str], services: Services) -> tuple[Link, ...]:

@@ -24,6 +24,7 @@ from gateway.errors import (
     WithheldError,
 )
 from gateway.flows.following import tell
+from gateway.flows.revoking import Stop, revoke_all
 from gateway.flows.services import Services
 from gateway.launch.batch import BatchBody, gather_faults, read_item
 from gateway.launch.idempotency import join, make_claim, replay
@@ -32,8 +33,9 @@ from gateway.launch.offer import PUBLISHED, Held, Known, Offer, Outcome, Publish
 from gateway.launch.prepare import Wish, prepare, repeat
 from gateway.launch.request import RetryBody
 from gateway.launch.task_id import ENTROPY_BYTES, mint
+from gateway.ports import Found, Remembered
 from gateway.status.interpreting import is_final
-from gateway.status.lifecycle import CELERY_FINAL
+from gateway.status.lifecycle import CELERY_FINAL, choose_status
 from gateway.status.record import read_found
 
 ROUNDS = 4
@@ -173,14 +175,18 @@ async def _find_finished(holders: Iterable[str], services: Services) -> set[str]
     """Find the tasks that have ended; while the result backend is away, none is known to have."""
     ids = sorted(holders)
     try:
-        records = await services.results.find(ids)
+        asked, also_asked = services.ledger.find(ids), services.results.find(ids)
+        known = list(zip(ids, await asked, await also_asked, strict=True))
     except BackendError:
         return set()
-    return {
-        each
-        for each, raw in zip(ids, records, strict=True)
-        if raw is not None and read_found(raw).status in CELERY_FINAL
-    }
+    return {task_id for task_id, row, raw in known if _has_ended(row, raw)}
+
+
+def _has_ended(remembered: Remembered | None, raw: Found | None) -> bool:
+    record = None if raw is None else read_found(raw)
+    if remembered is not None:
+        return choose_status(remembered, record) in CELERY_FINAL
+    return record is not None and record.status in CELERY_FINAL
 
 
 async def _accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: str) -> Accepted:
@@ -236,8 +242,7 @@ async def _join(offer: Offer, holders: tuple[str, ...], services: Services, *, p
 
 
 async def _replace(receipt: Receipt, replaced: tuple[str, ...], services: Services) -> Receipt:
-    """Tell the workers to leave the tasks that lost their slot; the ledger holds their revokes already."""
-    for task_id in replaced:
-        with suppress(BackendError):  # the launch is a fact, and the revoke stays on record
-            await services.workers.revoke(task_id, terminate=True, signal="SIGTERM")
+    """Take back the tasks that lost their slot, or have them stopped; the ledger holds their revokes already."""
+    with suppress(BackendError):  # the launch is a fact, and the revoke stays on record
+        await revoke_all(replaced, services, stop=Stop(terminate=True))
     return replace(receipt, replaced=replaced)

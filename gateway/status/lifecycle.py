@@ -5,6 +5,7 @@ Celery's own words rank PENDING, RECEIVED, then everything that happens while a 
 run they may follow each other in any order (a retry starts again); a word of a lower rank than what is known is late news.
 """
 
+from gateway.launch.withdrawal import REVOKE_REQUESTED
 from gateway.ports import Remembered, Run
 from gateway.status.record import ResultRecord
 
@@ -14,6 +15,7 @@ CELERY_FINAL = FINAL - {"UNKNOWN"}
 WITH_EXCEPTION = frozenset({"FAILURE", "RETRY", "REVOKED"})
 """States whose result is an exception."""
 _WITHOUT_RESULT = frozenset({"STARTED", "RECEIVED", "PENDING"})
+_SAYS_NOTHING = frozenset({"PENDING", "RECEIVED", REVOKE_REQUESTED})
 
 
 def choose_status(remembered: Remembered, record: ResultRecord | None) -> str:
@@ -25,7 +27,9 @@ def choose_status(remembered: Remembered, record: ResultRecord | None) -> str:
     if remembered.revocation is not None and remembered.revocation.confirmed_at is not None:
         return "REVOKED"
     noted = _read_run(remembered.run)
-    return noted if record is None or record.status in {"PENDING", "RECEIVED"} else record.status
+    if record is not None and record.status == REVOKE_REQUESTED and record.result is not None:
+        return "RETRY"  # it kept why it was retried
+    return noted if record is None or record.status in _SAYS_NOTHING else record.status
 
 
 def is_underway(status: str) -> bool:

@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from gateway.flows.following import follow as follow_task
 from gateway.flows.following import load_result
-from gateway.flows.following import revoke as revoke_task
 from gateway.flows.launching import retry as retry_task
+from gateway.flows.revoking import Stop
+from gateway.flows.revoking import revoke as revoke_task
 from gateway.launch.request import read_retry_body
 from gateway.web.reading import NoQuery, read_json, read_query
 from gateway.web.site import Site, answer, in_time
@@ -40,9 +41,8 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
     @delete(path, status_code=200)
     async def revoke(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
         query = read_query(request.scope, RevokeQuery)
-        revoking = revoke_task(
-            task_id, site.services, prefix=site.prefix, terminate=query.terminate, signal=query.signal
-        )
+        stop = Stop(terminate=query.terminate, signal=query.signal)
+        revoking = revoke_task(task_id, site.services, prefix=site.prefix, stop=stop)
         return answer(await in_time(revoking, site))
 
     @post(f"{path}/retry", status_code=200)

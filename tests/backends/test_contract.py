@@ -22,6 +22,7 @@ from gateway.launch.idempotency import KEEP_S, Claim, make_claim
 from gateway.launch.launch import Launch, Lineage, record, write_receipt
 from gateway.launch.offer import PUBLISHED, Held, Known, Offer, Outcome, Published, QueueFull, Withheld
 from gateway.launch.slot import Slot
+from gateway.launch.withdrawal import Withdrawal
 from gateway.ports import End, Found, Ledger, Publisher, Remembered, Results, Revocation, TaskError
 from gateway.status.record import UNREADABLE, read_found
 from tests.backends.test_message import make_launch
@@ -138,11 +139,36 @@ async def test_the_first_revoke_stands_until_one_terminates(backends: Backends) 
 
     seen = []
     for wish in (first, later, harder):
-        await backends.ledger.record_revocation(launch.task_id, wish, keep_s=60)
+        await backends.ledger.record_revocations([launch.task_id], wish)
         remembered = await backends.recall(launch.task_id)
         seen.append(remembered and remembered.revocation)
 
     assert [first, first, harder] == seen
+
+
+async def test_what_waits_is_taken_back(backends: Backends) -> None:
+    """Whatever its priority, once; then it is certain that it does not run, and a later wish changes nothing."""
+    launches = [make_launch(task_id=each, priority=number) for number, each in enumerate(OTHER_IDS[:4])]
+    await backends.offer(*launches)
+    wanted = [Withdrawal(task_id=each.task_id, queue=each.queue, is_started=False) for each in launches[:3]]
+    wish = Revocation(requested_at=THEN)
+    await backends.ledger.record_revocations([wanted[0].task_id], wish)
+
+    taken = await backends.publisher.withdraw(wanted, wish)
+    again = await backends.publisher.withdraw(wanted, wish)
+    await backends.ledger.record_revocations([wanted[0].task_id], Revocation(requested_at=THEN, terminate=True))
+    revocations = [
+        each and each.revocation for each in await backends.ledger.find([launch.task_id for launch in launches])
+    ]
+
+    assert (dict.fromkeys(OTHER_IDS[:3], "confirmed"), {}) == (taken, again)
+    assert all(each and each.confirmed_at and each.withdrawn_at for each in revocations[:3])
+    assert [False] * 3 == [each and each.terminate for each in revocations[:3]]
+    assert revocations[3] is None
+    if backends.client is not None:
+        lists = Lanes().list_all(launches[0].queue)
+        assert [0, 1, 0, 0] == [await backends.client.llen(each) for each in lists]
+        assert [] == await backends.client.zrange("gw:revoked", 0, -1)
 
 
 async def test_a_claimed_key_launches_once(backends: Backends) -> None:
@@ -184,9 +210,12 @@ async def test_every_redis_key_expires_but_the_identity(backends: Backends) -> N
     lineage = Lineage(retry_of="01890000-0000-7000-8000-00000000000f", root_id="root", attempt=2)
     launch = make_launch(lineage=lineage, batch_id="b")
     await backends.offer(launch)
-    await backends.ledger.record_revocation(launch.task_id, Revocation(requested_at=THEN), keep_s=60)
+    await backends.ledger.record_revocations([launch.task_id], Revocation(requested_at=THEN))
     await backends.ledger.settle(launch.task_id, End(status="FAILURE"))
     await backends.ledger.identity()
+    waiting = make_launch(task_id=OTHER_IDS[0])
+    await backends.offer(waiting)
+    await backends.ledger.record_revocations([waiting.task_id], Revocation(requested_at=THEN))
 
     keys = sorted([key async for key in backends.client.scan_iter("gw:*")])
     expiries = {key.decode(): await backends.client.ttl(key) for key in keys}
@@ -194,6 +223,7 @@ async def test_every_redis_key_expires_but_the_identity(backends: Backends) -> N
     assert -1 == expiries.pop("gw:identity")
     assert {
         *(f"gw:{kind}:{launch.task_id}" for kind in ("task", "revoke", "end")),
+        f"gw:task:{waiting.task_id}", f"gw:revoke:{waiting.task_id}", "gw:revoked", "gw:open",
         "gw:chain:root", "gw:ended:FAILURE", "gw:history", f"gw:history:type:{launch.task_type}", "gw:history:batch:b",
     } == expiries.keys()  # fmt: skip
     assert all(0 < seconds <= 60 for seconds in expiries.values())

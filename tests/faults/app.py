@@ -5,14 +5,23 @@ import time
 
 from celery import Celery, Task
 
-app = Celery("faults", broker=os.environ["FAULTS_BROKER"], backend=os.environ["FAULTS_BROKER"])
+app = Celery(
+    "faults", broker=os.environ["FAULTS_BROKER"], backend=os.environ.get("FAULTS_RESULTS", os.environ["FAULTS_BROKER"])
+)
 app.conf.update(
     task_default_queue="faults",
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     result_backend_always_retry=True,
     redis_socket_timeout=5,
+    task_track_started=True,
 )
+if "FAULTS_VISIBILITY_S" in os.environ:
+    app.conf.broker_transport_options = {
+        "visibility_timeout": float(os.environ["FAULTS_VISIBILITY_S"]),
+        "unacked_restore_interval": 0.5,
+        "unacked_restore_throttle": 1,
+    }
 
 
 @app.task(name="faults.note", bind=True)

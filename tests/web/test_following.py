@@ -1,9 +1,12 @@
 """Status, revoke and retry over HTTP."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 
 from gateway.backends.memory import MemoryBackend, Revoke
+from gateway.ports import WorkersView, WorkerView
 
 API = "/api/celery"
 
@@ -39,6 +42,7 @@ async def test_a_forgotten_task_is_gone_and_not_unknown(http: httpx.AsyncClient,
 async def test_a_revoke_reaches_the_workers(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
     """Requested, not yet confirmed; the status remembers it."""
     task_id = await launch(http)
+    backend.take(task_id)
 
     answer = await http.delete(f"{API}/tasks/{task_id}?terminate=true&signal=SIGKILL")
     status = (await http.get(f"{API}/tasks/{task_id}")).json()
@@ -47,6 +51,48 @@ async def test_a_revoke_reaches_the_workers(http: httpx.AsyncClient, backend: Me
     assert [Revoke(task_id=task_id, terminate=True, signal="SIGKILL")] == backend.revokes
     assert answer.json()["revocation"] == status["revocation"]
     assert (None, True) == (status["revocation"]["confirmed_at"], status["revocation"]["terminate"])
+
+
+@pytest.mark.parametrize(
+    ("query", "workers", "message"),
+    [
+        ("", None, "asked the workers not to run it"),
+        ("", 0, "noted: no worker is alive, and those that start later are told"),
+        ("", 1, "asked 1 live worker not to run it"),
+        ("?terminate=true", 2, "asked 2 live workers to stop it with SIGTERM"),
+    ],
+)
+async def test_a_revoke_says_what_is_certain(
+    http: httpx.AsyncClient, backend: MemoryBackend, query: str, workers: int | None, message: str
+) -> None:
+    """And no more."""
+    if workers is not None:
+        views = {str(number): WorkerView() for number in range(workers)}
+        backend.workers_view = WorkersView(workers=views, queues={}, as_of=datetime.now(UTC))
+    task_id = await launch(http)
+    backend.take(task_id)
+
+    answer = (await http.delete(f"{API}/tasks/{task_id}{query}")).json()
+
+    assert ("PENDING", message) == (answer["status"], answer["message"])
+
+
+async def test_a_task_that_waits_is_taken_out(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
+    """Then it is revoked for good, at once, and no worker is asked."""
+    task_id = await launch(http)
+
+    answer = (await http.delete(f"{API}/tasks/{task_id}")).json()
+    status = (await http.get(f"{API}/tasks/{task_id}")).json()
+    again = await http.delete(f"{API}/tasks/{task_id}")
+
+    assert ("REVOKED", "taken out of the queue: it will not run") == (answer["status"], answer["message"])
+    assert ("REVOKED", answer["revocation"]) == (status["status"], status["revocation"])
+    assert (True, status["finished_at"]) == (
+        status["revocation"]["is_withdrawn"],
+        status["revocation"]["confirmed_at"],
+    )
+    assert 409 == again.status_code
+    assert [] == backend.revokes
 
 
 async def test_an_odd_signal_is_refused(http: httpx.AsyncClient, backend: MemoryBackend) -> None:

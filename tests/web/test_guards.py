@@ -82,6 +82,7 @@ async def test_a_second_launch_joins_the_first(http: httpx.AsyncClient, backend:
 async def test_a_launch_replaces_the_oldest(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
     """The receipt names it, its status shows the revoke, and the workers are told to stop it."""
     ids = [(await post(http, "replace")).json()["task_id"] for _ in range(2)]
+    backend.take(ids[0])
 
     third = (await post(http, "replace")).json()
     status = (await http.get(f"{API}/tasks/{ids[0]}")).json()

@@ -23,6 +23,8 @@ def make_app(
     options: dict[str, object] = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
     if broker_url.startswith(("redis", "sentinel", "unix")):
         options |= {
+            # It takes no tasks, so it has none to put back: those of workers are theirs, by a timeout of their own.
+            "ack_emulation": False,
             "socket_timeout": deadline_s,
             "socket_connect_timeout": deadline_s / 2,
             "priority_steps": list(lanes.steps),

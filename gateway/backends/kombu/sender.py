@@ -1,6 +1,7 @@
 """Sending through Kombu, with confirms: every broker that is not a Redis, and what Redis cannot be told natively."""
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,8 @@ from gateway.backends.kombu.broker_calls import make_broker_calls
 from gateway.backends.kombu.existing import ExistingApp
 from gateway.errors import BrokerUnavailableError, UncertainPublishError
 from gateway.launch.launch import Launch, show_params
+from gateway.launch.withdrawal import Taking, Withdrawal
+from gateway.ports import Revocation
 
 THREADS = 4
 BACKLOG = 256
@@ -34,6 +37,10 @@ class KombuSender:
         """
         call = partial(self._send, launch, not_after=not_after)
         await self._calls.run(call, when_late=UncertainPublishError(launch.task_id))
+
+    async def withdraw(self, wanted: Sequence[Withdrawal], wish: Revocation) -> dict[str, Taking]:  # noqa: ARG002 - see below
+        """Take nothing back: AMQP knows no way to take one message out of a queue."""
+        return {}
 
     async def check(self) -> None:
         """Return when the broker accepts a connection."""

@@ -1,7 +1,7 @@
 """The Celery workers, watched from one background thread; a request only ever reads what it last saw."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -51,12 +51,12 @@ class CeleryWorkers:
         """Tell since when a worker is gone."""
         return None
 
-    async def revoke(self, task_id: str, *, terminate: bool, signal: str) -> None:
+    async def revoke(self, task_ids: Sequence[str], *, terminate: bool, signal: str) -> None:
         """Broadcast a revoke.
 
         Raises: BrokerUnavailableError.
         """
-        call = partial(self._app.control.revoke, task_id, terminate=terminate, signal=signal)
+        call = partial(self._app.control.revoke, list(task_ids), terminate=terminate, signal=signal)
         await self._calls.run(call)
 
     def _watch(self) -> None:

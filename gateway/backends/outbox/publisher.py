@@ -18,6 +18,8 @@ from gateway.errors import BackendError, BrokerUnavailableError, UncertainPublis
 from gateway.killpoints import reach
 from gateway.launch.launch import Launch
 from gateway.launch.offer import Offer, Outcome, Published, QueueFull, Withheld
+from gateway.launch.withdrawal import Taking, Withdrawal
+from gateway.ports import Revocation
 
 PASSING = frozenset({"broker_unavailable", "broker_busy"})
 """Failures that end by themselves; any other one would meet the message again."""
@@ -49,6 +51,20 @@ class OutboxPublisher:
         pairs = zip(allowed, recorded, strict=True)
         settled = iter(await asyncio.gather(*(self._hand_over(offer, outcome) for offer, outcome in pairs)))
         return [next(settled) if refusal is None else refusal for refusal in refused]
+
+    async def withdraw(self, wanted: Sequence[Withdrawal], wish: Revocation) -> dict[str, Taking]:
+        """Take back what waits in the outbox, then what waits in the broker, as far as it gives any back."""
+        taken: dict[str, Taking] = dict.fromkeys(
+            await self._store.unpark([each.task_id for each in wanted], wish), "confirmed"
+        )
+        rest = [each for each in wanted if each.task_id not in taken]
+        try:
+            given_back = await self._sender.withdraw(rest, wish)
+        except BrokerUnavailableError:  # then what is in it stays there
+            return taken
+        if given_back:
+            await self._store.note_taken(given_back, wish)
+        return taken | given_back
 
     def _refuse(self, offer: Offer) -> Outcome | None:
         """Find what speaks against an offer before it is recorded."""

@@ -1,8 +1,11 @@
 """What can hand a recorded launch to its broker."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.launch.launch import Launch
+from gateway.launch.withdrawal import Taking, Withdrawal
+from gateway.ports import Revocation
 
 
 class Sender(Protocol):
@@ -15,6 +18,12 @@ class Sender(Protocol):
         """Send a launch's message, unless it is later than `not_after` on the monotonic clock.
 
         Raises: BrokerUnavailableError when nothing was sent; UncertainPublishError when that is not known.
+        """
+
+    async def withdraw(self, wanted: Sequence[Withdrawal], wish: Revocation) -> dict[str, Taking]:
+        """Take the messages of tasks back from the broker, as far as it gives any back.
+
+        Raises: BrokerUnavailableError.
         """
 
     async def check(self) -> None:
@@ -33,6 +42,10 @@ class SplitSender:
     async def send(self, launch: Launch, *, not_after: float) -> None:
         """Send a launch's message."""
         await (self._plain if launch.is_plain else self._other).send(launch, not_after=not_after)
+
+    async def withdraw(self, wanted: Sequence[Withdrawal], wish: Revocation) -> dict[str, Taking]:
+        """Take the messages of tasks back, whoever wrote them."""
+        return await self._plain.withdraw(wanted, wish)
 
     async def check(self) -> None:
         """Return when the broker answers."""

@@ -5,7 +5,7 @@ which the sweeper may take them; `outbox:<id>` the launch, which expires with it
 sweeps.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib.resources import files
 from typing import Final
@@ -18,14 +18,22 @@ from gateway.backends.redis.connection import guarded
 from gateway.backends.redis.keys import entry_key
 from gateway.backends.redis.lease import Lease
 from gateway.backends.redis.orders import Parking, order_record
+from gateway.backends.redis.scripts import load_script
+from gateway.backends.redis.withdrawal import write_moment
 from gateway.errors import LedgerUnavailableError
 from gateway.launch.idempotency import KEEP_S, KeyState
 from gateway.launch.launch import Launch
 from gateway.launch.offer import Offer, Outcome
+from gateway.launch.withdrawal import Taking
+from gateway.ports import Revocation
 
 HOLD_S: Final = 10.0
 """For so long after it was taken in hand a parked launch is left to whoever took it."""
 LEASE_S: Final = 10.0
+UNPARK: Final = "\n".join(
+    (load_script("tell", "revocation"), files(__package__).joinpath("unpark.lua").read_text(encoding="utf-8"))
+)
+REVOKE: Final = load_script("tell", "revocation", "revoke")
 SWEEP: Final = files(__package__).joinpath("sweep.lua").read_text(encoding="utf-8")
 _LAUNCH = msgspec.json.Decoder(Launch)
 
@@ -64,6 +72,20 @@ class OutboxStore:
         """Let the sweeper take a launch at once: the broker surely does not have it."""
         async with self._guarded():
             await self._client.zadd(f"{self._prefix}outbox", {task_id: 0}, xx=True)
+
+    async def unpark(self, task_ids: Sequence[str], wish: Revocation) -> list[str]:
+        """Take launches out of the outbox; return those that the broker surely never had, which are noted as revoked."""
+        async with self._guarded():
+            answer = await self._client.eval(
+                UNPARK, 0, self._prefix, msgspec.json.encode(wish), write_moment(), *task_ids
+            )
+        return [each.decode() for each in answer]
+
+    async def note_taken(self, taken: Mapping[str, Taking], wish: Revocation) -> None:
+        """Note which messages were taken back from the broker."""
+        words: list[str] = [word for pair in taken.items() for word in pair]
+        async with self._guarded():
+            await self._client.eval(REVOKE, 0, self._prefix, msgspec.json.encode(wish), write_moment(), *words)
 
     async def settle(self, offer: Offer, state: KeyState) -> None:
         """Write down what became of a launch that could not be parked."""

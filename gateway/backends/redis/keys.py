@@ -6,6 +6,7 @@
 | `end:<id>` | string | how the task ended | as its row |
 | `run:<id>` | string | what events told of its run | as its row |
 | `revoke:<id>` | string | the wish that it not run | as its row |
+| `revoked` | sorted set | revokes of which nobody knows yet that they hold, by time; the newest 10,000 | as the longest row |
 | `chain:<id>` | string | the ids of its retries, one behind the other | `keep_s` of the last of them |
 | `open` | sorted set | launches whose end nobody has seen, by id, that is by time | the longest `keep_s` after the last launch |
 | `ended:<status>` | sorted set | tasks that ended otherwise than in SUCCESS, by id | as the row that lives longest |

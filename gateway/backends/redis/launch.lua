@@ -1,4 +1,5 @@
--- Launches, each with the conditions under which it may happen: decided first, then done, all in one step.
+-- Launches, each with the conditions under which it may happen: decided first, then done, all in one step. Begins as
+-- `revocation.lua`.
 --
 -- ARGV: the ledger's prefix; the parcels as MessagePack, [[is_whole, [order, ...]], ...] with
 --   order = [task_id, keep_s, list or nil, guards or nil, index, row, message] and
@@ -13,8 +14,7 @@ local prefix, parcels = ARGV[1], cmsgpack.unpack(ARGV[2])
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local answers, kinds = {}, {}
-local row_key, outbox, parked_key, revoke_key =
-    prefix .. 'task:', prefix .. 'outbox', prefix .. 'outbox:', prefix .. 'revoke:'
+local row_key, outbox, parked_key = prefix .. 'task:', prefix .. 'outbox', prefix .. 'outbox:'
 local history, history_of_type, history_of_batch, open, chain =
     prefix .. 'history', prefix .. 'history:type:', prefix .. 'history:batch:', prefix .. 'open', prefix .. 'chain:'
 
@@ -85,9 +85,10 @@ local function take_slot(id, slot)
     for _, gone in ipairs(slot.finished) do redis.call('ZREM', slot.key, gone) end
     for _, gone in ipairs(slot.replaced) do
         redis.call('ZREM', slot.key, gone)
+        local since = redis.call('ZSCORE', outbox, gone)
         redis.call('ZREM', outbox, gone)
         redis.call('DEL', parked_key .. gone)
-        redis.call('SET', revoke_key .. gone, slot.revocation, 'EX', slot.keep_s)
+        note_revocation(prefix, gone, slot.revocation, slot.moment, tonumber(since or 1) == 0 and 'confirmed' or '')
     end
     redis.call('ZADD', slot.key, now_ms + slot.lease_ms, id)
     redis.call('PEXPIREAT', slot.key, redis.call('ZRANGE', slot.key, -1, -1, 'WITHSCORES')[2])
@@ -137,7 +138,8 @@ local function perform(order)
     index(id, keep_s, unpack(order[5], 1, 4))
     if not guards then return {} end
     if guards.hold_ms then
-        redis.call('ZADD', outbox, now_ms + guards.hold_ms, id)
+        -- 0 is said of what the broker surely does not have.
+        redis.call('ZADD', outbox, guards.hold_ms > 0 and now_ms + guards.hold_ms or 0, id)
         redis.call('SET', parked_key .. id, message, 'EX', keep_s)
     end
     if guards.claim then

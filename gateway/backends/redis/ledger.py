@@ -19,6 +19,7 @@ from gateway.launch.launch import LedgerEntry
 from gateway.ports import End, Remembered, Revocation, Run
 
 SETTLE: Final = load_script("tell", "settle", "settle_one")
+REVOKE: Final = load_script("tell", "revocation", "revoke")
 _IDENTITY_BYTES = 32
 _ENTRY = msgspec.json.Decoder(LedgerEntry)
 _REVOCATION = msgspec.json.Decoder(Revocation)
@@ -84,11 +85,10 @@ class RedisLedger:
             known = await self._client.set(key, claim.encode(), nx=True, ex=KEEP_S, get=True)
         return cast("bytes | None", known)
 
-    async def record_revocation(self, task_id: str, revocation: Revocation, *, keep_s: int) -> None:
-        """Remember that a revoke was asked for; a later one with `terminate` replaces one without."""
-        async with guarded(LedgerUnavailableError, "the ledger", deadline_s=self._deadline_s):
-            key = f"{self._prefix}revoke:{task_id}"
-            await self._client.set(key, msgspec.json.encode(revocation), ex=keep_s, nx=not revocation.terminate)
+    async def record_revocations(self, task_ids: Sequence[str], wish: Revocation) -> None:
+        """Remember that tasks shall not run; a later wish with `terminate` replaces one without."""
+        words = [part for task_id in task_ids for part in (task_id, "")]
+        await self._answer(self._trips.ask(("EVAL", REVOKE, 0, self._prefix, msgspec.json.encode(wish), "", *words)))
 
     async def check(self) -> None:
         """Return when the ledger answers."""

@@ -3,20 +3,20 @@
 What comes in: an offer. What goes out: an order, and from the script's answer an outcome.
 """
 
-from importlib.resources import files
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from gateway.backends.redis.message import Lanes, build_message
+from gateway.backends.redis.scripts import load_script
 from gateway.errors import BrokerUnavailableError, GatewayError, OutboxFullError
 from gateway.launch.idempotency import KEEP_S, KeyState
 from gateway.launch.launch import Launch, record
 from gateway.launch.offer import Held, Known, Offer, Outcome, Published, QueueFull
 from gateway.ports import Revocation
 
-SCRIPT: Final = files(__package__).joinpath("launch.lua").read_text(encoding="utf-8")
+SCRIPT: Final = load_script("tell", "revocation", "launch")
 REPLACE_SIGNAL: Final = "SIGTERM"
 _ENCODER = msgspec.json.Encoder()
 _PACKER = msgspec.msgpack.Encoder()
@@ -124,5 +124,5 @@ def _write_slot(offer: Offer, launch: Launch, *, prefix: str) -> dict[str, Any]:
         "lease_ms": int(1000 * (slot.lease_s + max(0.0, delay_s))),
         "finished": offer.finished,
         "revocation": _write(revocation),
-        "keep_s": launch.keep_s,
+        "moment": msgspec.to_builtins(launch.launched_at),
     }

@@ -8,8 +8,11 @@ from gateway.backends.redis.commit import GroupCommit
 from gateway.backends.redis.connection import guarded
 from gateway.backends.redis.message import Lanes
 from gateway.backends.redis.orders import order_push
+from gateway.backends.redis.withdrawal import QueueSearch
 from gateway.errors import BrokerUnavailableError
 from gateway.launch.offer import Offer, Outcome
+from gateway.launch.withdrawal import Taking, Withdrawal
+from gateway.ports import Revocation
 
 CHUNK = 256
 """Offers of a batch that share a round trip for sure."""
@@ -26,6 +29,7 @@ class RedisPublisher:
         self._lanes = lanes
         self._origin = origin
         self._deadline_s = deadline_s
+        self._search = QueueSearch(client, lanes=lanes, deadline_s=deadline_s, ledger_prefix=prefix)
         self._commit = GroupCommit(
             client, prefix=prefix, deadline_s=deadline_s, failure=BrokerUnavailableError, what="the broker"
         )
@@ -37,6 +41,10 @@ class RedisPublisher:
             return await self._commit.run(orders, is_whole=all_or_nothing)
         chunks = [orders[start : start + CHUNK] for start in range(0, len(orders), CHUNK)]
         return [outcome for chunk in chunks for outcome in await self._commit.run(chunk)]
+
+    async def withdraw(self, wanted: Sequence[Withdrawal], wish: Revocation) -> dict[str, Taking]:
+        """Take the messages of tasks out of their queues, and note it in the same step."""
+        return await self._search.withdraw(wanted, wish)
 
     async def check(self) -> None:
         """Return when the broker answers."""

@@ -1,18 +1,32 @@
 """Celery's Redis result backend, read without Celery."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, cast
 
+import msgspec
 from redis.exceptions import ResponseError
 
 from gateway.backends.redis.connection import guarded, translated
+from gateway.backends.redis.scripts import load_script
 from gateway.backends.redis.trips import Asking, Command, SharedTrips
 from gateway.errors import ResultsUnavailableError
+from gateway.launch.withdrawal import REVOKE_REQUESTED
 from gateway.ports import Found
 
 TAIL_BYTES: Final = 4096
 """Of a record that is too large, so much of its end is read: what Celery writes behind the result."""
+DAY_S: Final = 86_400
+"""Celery's own `result_expires`."""
+MARK: Final = load_script("mark")
+_EARLY: Final = ("PENDING", "RECEIVED", "RETRY", "REJECTED")
+"""States over which a worker that is told of a revoke writes REVOKED, whoever has the task.
+
+Source: celery/worker/control.py, `_revoke`.
+"""
+_REVOKED: Final = {"exc_type": "TaskRevokedError", "exc_message": ("revoked",), "exc_module": "celery.exceptions"}
+"""Source: celery/backends/base.py, `mark_as_revoked` and `prepare_exception`; celery/worker/request.py, `revoked`."""
 _NO_RECORD: Final = Found(head=b"", size=0)
 """A key that holds something else: there is a record, and nobody can read it."""
 
@@ -20,8 +34,13 @@ _NO_RECORD: Final = Found(head=b"", size=0)
 class RedisResults:
     """Reads `celery-task-meta-<id>`."""
 
-    def __init__(self, trips: SharedTrips, *, key_prefix: str, deadline_s: float, max_bytes: int) -> None:
-        """Take the way to one Redis; of a record larger than `max_bytes` only beginning and end are read."""
+    def __init__(
+        self, trips: SharedTrips, *, key_prefix: str, deadline_s: float, max_bytes: int, keep_s: int = DAY_S
+    ) -> None:
+        """Take the way to one Redis; of a record larger than `max_bytes` only beginning and end are read.
+
+        Records of one's own are kept for `keep_s`, Celery's `result_expires`; 0 keeps them for good.
+        """
         self.name = "results"
         self.warnings: tuple[str, ...] = ()
         self._client = trips.client
@@ -29,6 +48,7 @@ class RedisResults:
         self._head = f"{_part(key_prefix)}celery-task-meta-"
         self._deadline_s = deadline_s
         self._max_bytes = max_bytes
+        self._keep_s = keep_s
 
     def find(self, task_ids: Sequence[str], *, max_bytes: int | None = None) -> Awaitable[list[Found | None]]:
         """Ask for the raw records of tasks."""
@@ -54,6 +74,20 @@ class RedisResults:
     def channel_of(self, task_id: str) -> str:
         """Name the channel of a task, which Celery calls like its key."""
         return self._head + task_id
+
+    async def mark_asked(self, task_ids: Sequence[str]) -> None:
+        """Keep workers from writing that tasks are revoked before they are; see `REVOKE_REQUESTED`."""
+        await self._mark({each: write_record(each, REVOKE_REQUESTED) for each in task_ids}, over=_EARLY, is_told=False)
+
+    async def mark_revoked(self, task_ids: Sequence[str], *, at: datetime) -> None:
+        """Write of tasks that never ran what Celery writes of revoked ones, and publish it as Celery does."""
+        records = {each: write_record(each, "REVOKED", _REVOKED, at=at) for each in task_ids}
+        await self._mark(records, over=None, is_told=True)
+
+    async def _mark(self, records: Mapping[str, bytes], *, over: Sequence[str] | None, is_told: bool) -> None:
+        words = [word for task_id, record in records.items() for word in (self._head + task_id, record)]
+        async with guarded(ResultsUnavailableError, "the result backend", deadline_s=self._deadline_s):
+            await self._client.eval(MARK, 0, self._keep_s, int(is_told), msgspec.json.encode(over), *words)
 
     async def check(self) -> None:
         """Return when the result backend answers."""
@@ -87,3 +121,20 @@ def _measure(reply: Any, end: tuple[Any, Any] | None) -> Found | None:
     if end is not None:
         return Found(head=reply[:-1], tail=end[1], size=end[0])
     return Found(head=reply, size=len(reply)) if reply else None
+
+
+def write_record(task_id: str, status: str, result: object = None, *, at: datetime | None = None) -> bytes:
+    """Write a record as Celery does without a request at hand, `at` the moment when it was done.
+
+    Source: celery/backends/base.py, `_store_result` and `_get_result_meta`.
+    """
+    return msgspec.json.encode(
+        {
+            "status": status,
+            "result": result,
+            "traceback": None,
+            "children": None,
+            "date_done": None if at is None else at.isoformat(),
+            "task_id": task_id,
+        }
+    )

@@ -1,14 +1,18 @@
 """Sending to a Redis broker whose ledger is elsewhere."""
 
 import time
+from collections.abc import Sequence
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from gateway.backends.redis.connection import blame, guarded
 from gateway.backends.redis.message import Lanes, build_message
+from gateway.backends.redis.withdrawal import QueueSearch
 from gateway.errors import BrokerUnavailableError, UncertainPublishError
 from gateway.launch.launch import Launch
+from gateway.launch.withdrawal import Taking, Withdrawal
+from gateway.ports import Revocation
 
 
 class RedisSender:
@@ -21,6 +25,7 @@ class RedisSender:
         self._lanes = lanes
         self._origin = origin
         self._deadline_s = deadline_s
+        self._search = QueueSearch(client, lanes=lanes, deadline_s=deadline_s)
 
     async def send(self, launch: Launch, *, not_after: float) -> None:
         """Push the message of a launch.
@@ -37,6 +42,13 @@ class RedisSender:
             raise blame(error, to=BrokerUnavailableError, what="the broker") from error
         except (RedisError, OSError, TimeoutError) as error:
             raise UncertainPublishError(launch.task_id) from error
+
+    async def withdraw(self, wanted: Sequence[Withdrawal], wish: Revocation) -> dict[str, Taking]:
+        """Take the messages of tasks out of their queues.
+
+        Raises: BrokerUnavailableError.
+        """
+        return await self._search.withdraw(wanted, wish)
 
     async def check(self) -> None:
         """Return when the broker answers."""

@@ -5,6 +5,7 @@
 local function settle(prefix, id, value, status)
     local left_ms = redis.call('PTTL', prefix .. 'task:' .. id)
     redis.call('ZREM', prefix .. 'open', id)
+    redis.call('ZREM', prefix .. 'revoked', id)
     if left_ms <= 0 then return false end
     if not redis.call('SET', prefix .. 'end:' .. id, value, 'NX', 'PX', left_ms) then return false end
     if status ~= 'SUCCESS' then

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Final, Protocol
 
@@ -66,6 +67,12 @@ class BlockingResults:
         """Return a whole raw record, however large."""
         [raw] = await self._calls.run(partial(self._reader.read, [task_id]))
         return raw
+
+    async def mark_asked(self, task_ids: Sequence[str]) -> None:
+        """Write nothing: these backends are only read, and Celery may say too early that a task is revoked."""
+
+    async def mark_revoked(self, task_ids: Sequence[str], *, at: datetime) -> None:
+        """Write nothing: these backends are only read."""
 
     def channel_of(self, task_id: str) -> None:
         """Tell that nobody is told of changes."""

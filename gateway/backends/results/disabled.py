@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 from gateway.ports import Found
 
@@ -21,6 +22,12 @@ class DisabledResults:
 
     async def load(self, task_id: str) -> None:
         """Return nothing."""
+
+    async def mark_asked(self, task_ids: Sequence[str]) -> None:
+        """Write nothing: there is nobody to read it."""
+
+    async def mark_revoked(self, task_ids: Sequence[str], *, at: datetime) -> None:
+        """Write nothing: there is nobody to read it."""
 
     def channel_of(self, task_id: str) -> None:
         """Tell that nobody is told of changes."""
