@@ -1,15 +1,20 @@
 """The client commands against a real gateway, with a real worker and a real Valkey."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.harness import ROOT, clean_environment, finish
+from gateway.demo.valkey import find_free_port
+from tests.demo.terminal import Demo
+from tests.harness import ROOT, clean_environment, finish, run_gateway, run_process, wait_for
 
 pytestmark = pytest.mark.usefixtures("worker")
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -97,3 +102,57 @@ def test_every_fault_of_a_launch_is_told_at_once(gateway: Run) -> None:
         "  /params/company_id: company_id is missing",
         "  /options/priority: wanted an integer from 0 to 255",
     } == set(ended.stderr.splitlines()[1:])
+
+
+def test_waiting_follows_the_event_stream_to_the_end(gateway: Run) -> None:
+    """With a line for each change; the exit code is that of the task."""
+    good = gateway("launch", "sii.sync_f29", "company_id=a", "year=2025", "--wait")
+    bad = gateway("launch", "sii.sync_documents", "company_id=fail", "--wait", "--json")
+
+    assert (0, "SUCCESS  sii.sync_f29") == (good.returncode, good.stdout.splitlines()[0])
+    assert '    "forms": 12' in good.stdout.splitlines()
+    assert "SUCCESS" == good.stderr.splitlines()[-1]
+    assert (1, "FAILURE") == (bad.returncode, json.loads(bad.stdout)["status"])
+
+
+def test_waiting_goes_on_at_another_gateway(gateway: Run, valkey_url: str, logs: Path, tmp_path: Path) -> None:
+    """The one that was followed stops; the next one at its address knows what has been seen."""
+    port = find_free_port("127.0.0.1")
+    log = tmp_path / "wait.log"
+    with ExitStack() as stack:
+        with run_gateway(logs / "first.log", port=port, broker_url=valkey_url) as url:
+            launched = gateway(
+                "launch", "sii.sync_documents", "company_id=a", "--countdown", "2s", "--json", "--url", url
+            )
+            task_id = json.loads(launched.stdout)["task_id"]
+            waiting = stack.enter_context(
+                run_process("gateway", "status", task_id, "--wait", "--url", url, env={}, log=log)
+            )
+            wait_for("the first status", lambda: "PENDING" in log.read_text() or "RECEIVED" in log.read_text())
+        stack.enter_context(run_gateway(logs / "second.log", port=port, broker_url=valkey_url))
+        code = waiting.wait(20)
+
+    told = log.read_text().splitlines()
+    assert (0, 1) == (code, told.count("SUCCESS"))
+    assert "SUCCESS  sii.sync_documents" in told
+
+
+def test_ctrl_c_revokes_the_task_that_is_waited_for(gateway_url: str, client: httpx.Client, tmp_path: Path) -> None:
+    """Typed on a real terminal, answered with yes."""
+    words = ("launch", "sii.sync_documents", "company_id=a", "--countdown", "2s", "--wait")
+    terminal = Demo(tmp_path, [sys.executable, "-m", "gateway", *words], GATEWAY_URL=gateway_url)
+    try:
+        terminal.wait_for("[---")
+        task_id = re.findall(r"task +(\S+)", terminal.output)[0]
+        wait_for("the first status", lambda: re.search("PENDING|RECEIVED", terminal.output))
+        os.write(terminal.master, b"\x03")
+        terminal.wait_for("Ctrl-C leaves at once. [y/N]: ")
+        os.write(terminal.master, b"y\n")
+        code = terminal.wait_for_end()
+    finally:
+        terminal.popen.kill()
+        terminal.popen.wait(5)
+        terminal.close()
+
+    assert 130 == code
+    assert "REVOKED" == finish(client, task_id)["status"]
