@@ -81,6 +81,7 @@ class Revocation(Struct, frozen=True, kw_only=True):
     confirmed_at: datetime | None = None
     terminate: bool = False
     is_withdrawn: bool = False
+    """True when the message was taken out of the broker."""
 
 
 class Link(Struct, frozen=True, kw_only=True):

@@ -159,7 +159,7 @@ def _remark(item: Status) -> str:
     """Say the one thing of a task that its row has no column for."""
     if item.error is not None:
         return f"{item.error.type}: {item.error.message}"
-    if item.revocation is not None and item.revocation.confirmed_at is None and not item.revocation.is_withdrawn:
+    if item.revocation is not None and item.revocation.confirmed_at is None:
         return "a revoke was asked for"
     return f"attempt {item.attempt}" if item.retry_of else ""
 
@@ -167,13 +167,13 @@ def _remark(item: Status) -> str:
 def _show_revocation(revocation: Revocation | None, *, now: datetime) -> str | None:
     if revocation is None:
         return None
-    asked = "stop" if revocation.terminate else "revoke"
-    words = f"{asked} requested {show_distance(revocation.requested_at, now=now)}"
-    if revocation.is_withdrawn:
-        return f"{words}, withdrawn"
+    words = [
+        f"{'stop' if revocation.terminate else 'revoke'} requested {show_distance(revocation.requested_at, now=now)}"
+    ]
+    words += ["taken out of its queue"] if revocation.is_withdrawn else []
     if revocation.confirmed_at is None:
-        return f"{words}, not confirmed"
-    return f"{words}, confirmed {show_distance(revocation.confirmed_at, now=now)}"
+        return ", ".join([*words, "not confirmed"])
+    return ", ".join([*words, f"confirmed {show_distance(revocation.confirmed_at, now=now)}"])
 
 
 def _show_span(seconds: float | None) -> str | None:

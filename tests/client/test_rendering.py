@@ -113,7 +113,14 @@ def test_the_outcome_stands_below_the_facts(members: dict[str, Any], lines: list
     [
         ({}, "revoke requested 1 minute ago, not confirmed"),
         ({"confirmed_at": "2026-11-24T11:59:30Z"}, "revoke requested 1 minute ago, confirmed 30 seconds ago"),
-        ({"is_withdrawn": True}, "revoke requested 1 minute ago, withdrawn"),
+        (
+            {"is_withdrawn": True, "confirmed_at": "2026-11-24T11:59:00Z"},
+            "revoke requested 1 minute ago, taken out of its queue, confirmed 1 minute ago",
+        ),
+        (
+            {"terminate": True, "is_withdrawn": True},
+            "stop requested 1 minute ago, taken out of its queue, not confirmed",
+        ),
     ],
 )
 def test_a_revoke_is_told_with_what_is_confirmed_of_it(revocation: dict[str, Any], words: str) -> None:

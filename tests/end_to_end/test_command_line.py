@@ -156,3 +156,19 @@ def test_ctrl_c_revokes_the_task_that_is_waited_for(gateway_url: str, client: ht
 
     assert 130 == code
     assert "REVOKED" == finish(client, task_id)["status"]
+
+
+def test_the_history_lists_what_was_launched(gateway: Run) -> None:
+    """Newest first, by its filters, over pages."""
+    words = ("launch", "sii.sync_f29_all", "year=2024", "--json")
+    launched = [json.loads(gateway(*words).stdout)["task_id"] for _ in range(3)]
+
+    first = gateway("history", "--task-type", "sii.sync_f29_all", "--since", "1h", "--limit", "2", "--json")
+    hint = gateway("history", "--task-type", "sii.sync_f29_all", "--limit", "2").stderr
+    rest = gateway("history", "--task-type", "sii.sync_f29_all", "--limit", "1", "--cursor", hint.split()[-1])
+    none = gateway("history", "--since", "2100-01-01")
+
+    assert launched[:0:-1] == [json.loads(line)["task_id"] for line in first.stdout.splitlines()]
+    assert "STATUS" == rest.stdout.split()[0]
+    assert launched[0] in rest.stdout
+    assert (0, "no task\n") == (none.returncode, none.stdout)
