@@ -13,6 +13,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from gateway.backends.changes.feed_follower import FeedFollower
 from gateway.backends.changes.follower import Follower
 from gateway.backends.changes.hub import ChangeHub, RedisSource, Source
 from gateway.backends.changes.polling import PollingSource
@@ -25,6 +26,7 @@ from gateway.backends.outbox.sender import Sender, SplitSender
 from gateway.backends.outbox.store import OutboxStore
 from gateway.backends.outbox.sweeper import Sweeper
 from gateway.backends.redis.connection import connect
+from gateway.backends.redis.feed import RedisFeed
 from gateway.backends.redis.history import RedisHistory
 from gateway.backends.redis.keys import change_channel
 from gateway.backends.redis.ledger import RedisLedger
@@ -43,7 +45,7 @@ from gateway.backends.split import SplitPublisher
 from gateway.errors import BackendError, LedgerUnavailableError, ResultsUnavailableError
 from gateway.flows.services import Services
 from gateway.flows.settling import Settler
-from gateway.ports import Probe, Publisher
+from gateway.ports import ALL_TASKS, Probe, Publisher
 from gateway.settings import Settings, is_redis, read_steps
 
 
@@ -78,6 +80,7 @@ class Parts:
         self.results = self._make_results()
         self.publisher, self.broker = self._make_publisher()
         self.log = RedisTaskLog(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
+        self.feed = RedisFeed(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
         self.changes = self._make_changes()
         self.runs.append(self._make_settler().run)
 
@@ -92,6 +95,7 @@ class Parts:
             changes=self.changes,
             log=self.log,
             history=self.history,
+            feed=self.feed,
         )
 
     @property
@@ -158,22 +162,24 @@ class Parts:
         settings = self._settings
         ledger = self._subscribe(settings.redis_url, LedgerUnavailableError, "the ledger")
         told = RedisSource(ledger, channel_of=partial(change_channel, settings.key_prefix), carries_records=False)
-        hub = ChangeHub(told, self._make_record_source(ledger))
-        self.runs.append(Follower(hub, self.log, self.results, ledger).run)
+        records, feed = self._make_record_source(ledger)
+        hub = ChangeHub(told, records)
+        self.runs.append(Follower(hub, self.log, self.results, ledger, feed=feed).run)
         return hub
 
-    def _make_record_source(self, ledger: Subscription) -> Source:
+    def _make_record_source(self, ledger: Subscription) -> tuple[Source, FeedFollower | None]:
         """Listen where records are published; elsewhere look at those again and again that somebody waits for."""
         settings, results = self._settings, self.results
         if not isinstance(results, RedisResults):
             polling = PollingSource(results)
             self.runs.append(polling.run)
-            return polling
+            return polling, None
         is_shared = settings.result_url == settings.redis_url
         subscription = (
             ledger if is_shared else self._subscribe(settings.result_url, ResultsUnavailableError, "the result backend")
         )
-        return RedisSource(subscription, channel_of=results.channel_of, carries_records=True)
+        feed = FeedFollower(self.feed, subscription, pattern=results.channel_of(ALL_TASKS))
+        return RedisSource(subscription, channel_of=results.channel_of, carries_records=True), feed
 
     def _subscribe(self, url: str, failure: type[BackendError], what: str) -> Subscription:
         subscription = Subscription(self.client(url), deadline_s=self._deadline_s, failure=failure, what=what)

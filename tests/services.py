@@ -19,5 +19,6 @@ def make_services(backend: MemoryBackend, **others: Any) -> Services:
         "changes": changes,
         "log": changes,
         "history": MemoryHistory(backend),
+        "feed": changes.feed,
     }
     return Services(**ports | others)

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from gateway.errors import ForgottenTaskError, UnknownTaskError
 from gateway.launch.task_id import is_minted_here, is_task_id
-from gateway.ports import Changes, History, Ledger, Publisher, Remembered, Results, TaskLog, Workers
+from gateway.ports import Changes, Feed, History, Ledger, Publisher, Remembered, Results, TaskLog, Workers
 from gateway.status.record import ResultRecord, read_found
 
 
@@ -45,6 +45,7 @@ class Services(Struct, frozen=True, kw_only=True):
     changes: Changes
     log: TaskLog
     history: History
+    feed: Feed
     clock: Callable[[], datetime] = read_clock
     draw_entropy: Callable[[int], bytes] = field(default_factory=Entropy)
 

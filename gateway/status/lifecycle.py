@@ -37,6 +37,14 @@ def is_underway(status: str) -> bool:
     return status not in FINAL and status not in {"PENDING", "RECEIVED"}
 
 
+def is_news(status: str, *, after: str | None) -> bool:
+    """Tell whether a status that is heard of can follow the last one that was; late news of a start cannot."""
+    if after is None:
+        return True
+    is_late = status in {"PENDING", "RECEIVED"} and after not in {"PENDING", "RETRY"}
+    return status != after and after not in FINAL and not is_late
+
+
 def has_result(status: str) -> bool:
     """Tell whether a record of this status carries a value of the task's own: a result, or the meta of a state."""
     return status not in WITH_EXCEPTION and status not in _WITHOUT_RESULT

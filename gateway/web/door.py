@@ -1,7 +1,7 @@
 """The routes by which tasks are followed, below the framework like those that launch: everybody polls them.
 
-What comes in: ASGI. What goes out: answers and event streams for `GET /tasks/{task_id}` and `/tasks/{task_id}/events`; all
-other requests are somebody else's.
+What comes in: ASGI. What goes out: answers and event streams for `GET /tasks/{task_id}`, its `/events` and the `/events` of
+all tasks; all other requests are somebody else's.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from gateway.web.attending import WaitSeconds, attending
 from gateway.web.problems import answer_error
 from gateway.web.reading import read_query
 from gateway.web.site import Site
-from gateway.web.streaming import stream_events
+from gateway.web.streaming import stream_feed, stream_task
 
 ID_LENGTH: Final = 36
 
@@ -37,7 +37,8 @@ class TaskDoor:
         self._site = site
         self.behind = behind
         self._head = f"{site.prefix}/tasks/"
-        self.paths = (f"{self._head}{{task_id}}", f"{self._head}{{task_id}}/events")
+        self._feed = f"{self._head}events"
+        self.paths = (f"{self._head}{{task_id}}", f"{self._head}{{task_id}}/events", self._feed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -47,7 +48,9 @@ class TaskDoor:
         if is_follower and rest in {"", "/"}:
             await self._answer_status(task_id, scope, receive, send)
         elif is_follower and rest in {"/events", "/events/"}:
-            await stream_events(task_id, self._site, scope, receive, send)
+            await stream_task(task_id, self._site, scope, receive, send)
+        elif scope.get("method") == "GET" and path.rstrip("/") == self._feed:
+            await stream_feed(self._site, scope, receive, send)
         else:
             await self.behind(scope, receive, send)
 

@@ -19,6 +19,7 @@ from gateway.web.following import RevokeQuery
 from gateway.web.health import Readiness
 from gateway.web.history import HistoryQuery
 from gateway.web.launching import KEY_HEADER, BatchAnswer, LaunchQuery
+from gateway.web.streaming import FeedQuery
 
 BODY_PROBLEMS = (400, 413, 415, 422)
 OUTAGE = (500, 503)
@@ -160,6 +161,18 @@ OPERATIONS = (
             "204": ("The final event has been seen.",),
         },
         problems=(400, 404, 410, 422, *OUTAGE),
+    ),
+    Operation(
+        method="get",
+        path="/tasks/events",
+        operation_id="streamAllTasks",
+        summary="Stream every status that any task comes to",
+        tag="Tasks",
+        query=FeedQuery,
+        headers=(LAST_EVENT_ID,),
+        media_type="text/event-stream",
+        answers={"200": ("Events `status`, each with a TaskChange.", str)},
+        problems=(400, 422, *OUTAGE),
     ),
     Operation(
         method="get",

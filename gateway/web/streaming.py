@@ -6,15 +6,18 @@ or a backend fails; clients then connect again, anywhere, and say what they have
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import structlog
+from msgspec import Struct
 
 from gateway.errors import BackendError, MalformedBodyError
+from gateway.flows.feeding import FeedEvent, stream_all
 from gateway.flows.waiting import StreamEvent, stream
+from gateway.ports import ALL_TASKS, Watch
 from gateway.web.answers import Receive, Scope, Send, send_answer
 from gateway.web.attending import attending
 from gateway.web.problems import answer_error
@@ -31,37 +34,60 @@ _HEADERS: Final = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # proxies of nginx's kind would hold events back
 ]
+_BYE: Final = b"event: bye\ndata: {}\n\n"
+E = TypeVar("E", StreamEvent, FeedEvent)
 _log = structlog.get_logger("gateway.web")
 
 
-async def stream_events(task_id: str, site: Site, scope: Scope, receive: Receive, send: Send) -> None:
+class FeedQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of the feed of all tasks."""
+
+    task_type: str | None = None
+
+
+async def stream_task(task_id: str, site: Site, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve the events of one task; 204 to a client that has seen the final one, which ends an EventSource."""
+
+    def begin(watch: Watch) -> AsyncGenerator[StreamEvent]:
+        read_query(scope, NoQuery)
+        return stream(task_id, watch, site.services, prefix=site.prefix, after=_read_last_seen(scope))
+
+    await _serve(begin, scope, receive, send, site=site, topic=task_id)
+
+
+async def stream_feed(site: Site, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve the events of all tasks."""
+
+    def begin(watch: Watch) -> AsyncGenerator[FeedEvent]:
+        task_type = read_query(scope, FeedQuery).task_type
+        return stream_all(watch, site.services, task_type=task_type, after=_read_last_seen(scope))
+
+    await _serve(begin, scope, receive, send, site=site, topic=ALL_TASKS)
+
+
+async def _serve(
+    begin: Callable[[Watch], AsyncGenerator[E]], scope: Scope, receive: Receive, send: Send, *, site: Site, topic: str
+) -> None:
+    """Send the events of a stream; what fails before the first is a problem, what fails later ends the stream."""
     is_begun = False
     try:
-        read_query(scope, NoQuery)
-        after = _read_last_seen(scope)
-        async with (
-            attending(task_id, site, scope, receive) as watch,
-            aclosing(stream(task_id, watch, site.services, prefix=site.prefix, after=after)) as events,
-        ):
+        async with attending(topic, site, scope, receive) as watch, aclosing(begin(watch)) as events:
             first = await anext(events, None)
             is_begun = True
             await _send_all(first, events, send)
     except TimeoutError:
-        _log.info("stream_stalled", task_id=task_id)
-    except BackendError as error:
+        _log.info("stream_stalled", topic=topic)
+    except Exception as error:
         if not is_begun:
             await send_answer(answer_error(error, path=scope["path"]), send)
+        elif isinstance(error, BackendError):
+            _log.warning("stream_broken", topic=topic, detail=str(error))
+            await _send(_BYE, send, is_last=True)
         else:
-            _log.warning("stream_broken", task_id=task_id, detail=str(error))
-            await _send(_write(StreamEvent(kind="bye")), send, is_last=True)
-    except Exception as error:
-        if is_begun:
             raise
-        await send_answer(answer_error(error, path=scope["path"]), send)
 
 
-async def _send_all(first: StreamEvent | None, events: AsyncIterator[StreamEvent], send: Send) -> None:
+async def _send_all(first: E | None, events: AsyncGenerator[E], send: Send) -> None:
     if first is None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
@@ -82,12 +108,13 @@ async def _send(data: bytes, send: Send, *, is_last: bool = False) -> None:
         await send({"type": "http.response.body", "body": data, "more_body": not is_last})
 
 
-def _write(event: StreamEvent) -> bytes:
+def _write(event: StreamEvent | FeedEvent) -> bytes:
+    value = event.status if isinstance(event, StreamEvent) else event.change
     if event.kind == "heartbeat":
         return b": heartbeat\n\n"
-    if event.status is None:
-        return b"event: %b\ndata: {}\n\n" % event.kind.encode()
-    data = msgspec.json.encode(event.status)
+    if value is None:
+        return _BYE
+    data = msgspec.json.encode(value)
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (event.entry_id.encode(), event.kind.encode(), data)
 
 

@@ -49,12 +49,19 @@ def launch(url: str, **params: object) -> str:
 
 
 def read_events(url: str, task_id: str, last_seen: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Read a stream as an EventSource does: (id, event, data)."""
+    """Read the stream of a task as an EventSource does: (id, event, data)."""
+    return read_stream(f"{url}{API}/tasks/{task_id}/events", last_seen)
+
+
+def read_stream(url: str, last_seen: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Read any stream; its first heartbeat is an event here."""
     headers = {"Last-Event-ID": last_seen} if last_seen else {}
-    with httpx.stream("GET", f"{url}{API}/tasks/{task_id}/events", headers=headers, timeout=20) as answer:
+    with httpx.stream("GET", url, headers=headers, timeout=20) as answer:
         fields: dict[str, str] = {}
         for line in answer.iter_lines():
             name, _, value = line.partition(": ")
+            if line == ": heartbeat":
+                yield "", "heartbeat", None
             if not line and "event" in fields:
                 yield fields.get("id", ""), fields["event"], json.loads(fields["data"])
                 fields = {}
@@ -131,3 +138,32 @@ async def wait_together(
     subscriptions = sum(int(each["sub"]) > 0 and each["name"] == "task-gateway" for each in client.client_list())
     threads = process.num_threads()
     return await asyncio.gather(*polls), subscriptions, threads
+
+
+def test_the_feed_of_all_tasks_is_the_same_on_every_gateway(place: Place) -> None:
+    """Launched anywhere, told everywhere: each status once, under the same ids, and behind what was seen."""
+    feeds = [read_stream(f"{url}{API}/tasks/events?task_type=sii.sync_documents") for url in place.urls]
+    assert ["heartbeat"] * 2 == [next(feed)[1] for feed in feeds]
+    task_ids = {launch(url, months=1) for url in place.urls}
+
+    told = [until_ended(feed, task_ids) for feed in feeds]
+    resumed = read_stream(f"{place.urls[1]}{API}/tasks/events", told[0][1][0])
+    again = until_ended(resumed, {data["task_id"] for _, _, data in told[0][2:]})
+
+    assert told[0] == told[1]
+    for task_id in task_ids:
+        statuses = [data["status"] for _, _, data in told[0] if data["task_id"] == task_id]
+        assert ["PENDING", "STARTED", "PROGRESS", "SUCCESS"] == statuses
+    assert told[0][2:] == again
+
+
+def until_ended(events: Iterator[tuple[str, str, Any]], task_ids: set[str]) -> list[tuple[str, str, Any]]:
+    """Read events until all these tasks have ended; those of others are left out."""
+    found, left = [], set(task_ids)
+    for event in events:
+        if event[1] == "status" and event[2]["task_id"] in task_ids:
+            found.append(event)
+            left -= {event[2]["task_id"]} if event[2]["status"] == "SUCCESS" else set()
+        if not left:
+            break
+    return found

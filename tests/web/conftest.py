@@ -52,7 +52,7 @@ def make_site(backend: MemoryBackend, tasks: str = TASKS, *, changes: MemoryChan
     results = MemoryResults(backend)
     return Site(
         catalog=catalog,
-        services=make_services(backend, changes=changes, log=changes),
+        services=make_services(backend, changes=changes, log=changes, feed=changes.feed),
         probes=(backend, results),
         prefix="/api/celery",
         max_body_bytes=4096,

@@ -227,3 +227,35 @@ async def test_a_client_that_leaves_is_waited_for_no_more(backend: MemoryBackend
         leaves.clear()
 
         assert 0 == changes.count_watches()
+
+
+async def test_the_feed_tells_of_all_tasks_or_of_those_of_a_type(
+    http: httpx.AsyncClient, changes: MemoryChanges
+) -> None:
+    """From now on, or behind what was seen; what is told twice is news once."""
+    order, close = await launch(http), (await http.post(f"{API}/tasks/launch/shop.close", json={})).json()["task_id"]
+    feeds = [
+        asyncio.create_task(http.get(f"{API}/tasks/events{query}"))
+        for query in ("", "?task_type=shop.close", "?task_type=x")
+    ]
+    await changes.until_watched(3)
+    for task_id, raw in ((order, PROGRESS), (close, SUCCESS), (order, PROGRESS), (close, SUCCESS), (order, SUCCESS)):
+        changes.write(task_id, raw)
+        await asyncio.sleep(0)
+    await changes.feed.until_read(5, by=3)
+    changes.stop()
+    told = [read_events((await feed).text) for feed in feeds]
+    again = asyncio.create_task(http.get(f"{API}/tasks/events", headers={"Last-Event-ID": told[0][0][0]}))
+    await changes.until_watched()
+    await changes.feed.until_read(5, by=4)
+    changes.stop()
+    resumed = read_events((await again).text)
+
+    assert [(order, "PROGRESS"), (close, "SUCCESS"), (order, "SUCCESS")] == [
+        (data["task_id"], data["status"]) for _, kind, data in told[0] if kind == "status"
+    ]
+    assert [("shop.close", "SUCCESS")] == [
+        (data["task_type"], data["status"]) for _, kind, data in told[1] if kind == "status"
+    ]
+    assert ["bye"] == [kind for _, kind, _ in told[2]]
+    assert told[0][1:] == resumed

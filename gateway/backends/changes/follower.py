@@ -12,12 +12,13 @@ from typing import Final
 
 import structlog
 
+from gateway.backends.changes.feed_follower import FeedFollower
 from gateway.backends.changes.hub import ChangeHub
 from gateway.backends.changes.watch import WORD
 from gateway.backends.redis.log import RedisTaskLog, digest
 from gateway.backends.redis.subscription import Subscription
 from gateway.errors import BackendError
-from gateway.ports import Found, Results
+from gateway.ports import ALL_TASKS, Found, Results
 
 REFRESH_S: Final = 10.0
 """Seconds between two looks at which tasks are followed, beside the announcements."""
@@ -27,7 +28,17 @@ _log = structlog.get_logger("gateway.changes")
 class Follower:
     """Follows every task that somebody streams."""
 
-    def __init__(self, hub: ChangeHub, log: RedisTaskLog, results: Results, announcements: Subscription) -> None:
+    def __init__(
+        self,
+        hub: ChangeHub,
+        log: RedisTaskLog,
+        results: Results,
+        announcements: Subscription,
+        *,
+        feed: FeedFollower | None,
+    ) -> None:
+        """`feed` follows all tasks, where the result backend tells of them."""
+        self._feed = feed
         self._hub = hub
         self._task_log = log
         self._results = results
@@ -67,8 +78,12 @@ class Follower:
 
     def _begin(self, task_id: str) -> None:
         following = self._following.get(task_id)
-        if following is None or following.done():
+        if following is not None and not following.done():
+            return
+        if task_id != ALL_TASKS:
             self._following[task_id] = asyncio.create_task(self._follow(task_id))
+        elif self._feed is not None:
+            self._following[task_id] = asyncio.create_task(self._feed.run())
 
     async def _follow(self, task_id: str) -> None:
         """Log what is heard of one task, after what was there before."""

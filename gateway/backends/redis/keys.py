@@ -14,6 +14,7 @@
 | `history:type:<task_type>` | stream | those of a task type | `keep_s`, entries too |
 | `history:batch:<id>` | stream | those of a batch | `keep_s` |
 | `log:<id>` | stream | what happened to a task that somebody follows | ten minutes after the last follower |
+| `feed` | stream | every status of every task, while somebody follows that | as the logs |
 | `streams` | sorted set | the tasks that are followed, by until when | as the logs |
 | `key:<digest>` | string | an idempotency key and its receipt | 24 hours |
 | `slot:<name>` | sorted set | who holds the places of a limit | the last lease |

@@ -15,8 +15,9 @@ local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local answers, kinds = {}, {}
 local row_key, outbox, parked_key = prefix .. 'task:', prefix .. 'outbox', prefix .. 'outbox:'
-local history, history_of_type, history_of_batch, open, chain =
-    prefix .. 'history', prefix .. 'history:type:', prefix .. 'history:batch:', prefix .. 'open', prefix .. 'chain:'
+local history, history_of_type, history_of_batch, open, chain, feed =
+    prefix .. 'history', prefix .. 'history:type:', prefix .. 'history:batch:', prefix .. 'open', prefix .. 'chain:',
+    prefix .. 'feed'
 
 local function is_list(key)
     if not kinds[key] then kinds[key] = redis.call('TYPE', key).ok end
@@ -95,6 +96,17 @@ local function take_slot(id, slot)
     return slot.replaced
 end
 
+local is_feed_followed = nil
+
+-- Tell whoever follows the feed of all tasks; asked for once, and only where something is launched.
+local function tell_launch(id)
+    if is_feed_followed == nil then is_feed_followed = redis.call('EXISTS', feed) == 1 end
+    if is_feed_followed then
+        redis.call('XADD', feed, 'MAXLEN', '~', 10000, '*', 'i', id, 's', 'PENDING')
+        redis.call('PUBLISH', prefix .. 'change:*', 'PENDING')
+    end
+end
+
 -- Once for all orders: what was opened, and for how long, in seconds, each index that was written to is kept.
 local opened, histories, others = {}, {}, {}
 
@@ -136,6 +148,7 @@ local function perform(order)
     if list then redis.call('LPUSH', list, message) end
     redis.call('SET', row_key .. id, row, 'EX', keep_s)
     index(id, keep_s, unpack(order[5], 1, 4))
+    tell_launch(id)
     if not guards then return {} end
     if guards.hold_ms then
         -- 0 is said of what the broker surely does not have.

@@ -6,7 +6,7 @@ messages may have been missed.
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
 import structlog
@@ -21,6 +21,8 @@ SILENCE_S: Final = 5.0
 """After so long without a word the connection is asked whether it lives."""
 PAUSE_S: Final = 0.5
 """Pause before a connection that broke is opened again."""
+HearAny = Callable[[bytes, bytes], None]
+"""Takes a channel and what was published on it."""
 _log = structlog.get_logger("gateway.changes")
 
 
@@ -34,6 +36,7 @@ class Subscription:
         self._failure = failure
         self._what = what
         self._hearers: dict[bytes, Hear] = {}
+        self._any_hearers: dict[bytes, HearAny] = {}
         self._confirmed: dict[bytes, asyncio.Future[None]] = {}
         self._pongs: deque[asyncio.Future[None] | None] = deque()
         self._outgoing: deque[tuple[Any, ...]] = deque()
@@ -58,6 +61,25 @@ class Subscription:
         self._hearers.pop(name, None)
         if self._confirmed.pop(name, None) is not None:
             self._send("UNSUBSCRIBE", name)
+
+    async def add_pattern(self, pattern: str, hear: HearAny) -> None:
+        """Listen on all channels of a pattern, as `add` does on one.
+
+        Raises: the failure, when Redis does not confirm in time.
+        """
+        name = pattern.encode()
+        self._any_hearers[name] = hear
+        if name not in self._confirmed:
+            self._confirmed[name] = asyncio.get_running_loop().create_future()
+            self._send("PSUBSCRIBE", name)
+        await self._wait(self._confirmed[name])
+
+    def remove_pattern(self, pattern: str) -> None:
+        """Listen on the channels of a pattern no more."""
+        name = pattern.encode()
+        self._any_hearers.pop(name, None)
+        if self._confirmed.pop(name, None) is not None:
+            self._send("PUNSUBSCRIBE", name)
 
     async def fence(self) -> None:
         """Return when everything that was published before this has been heard.
@@ -101,7 +123,9 @@ class Subscription:
                 await connection.connect()
             self._is_failing = False
             self._outgoing.clear()
-            self._outgoing.extend(("SUBSCRIBE", name) for name in self._confirmed)
+            self._outgoing.extend(
+                ("PSUBSCRIBE" if name in self._any_hearers else "SUBSCRIBE", name) for name in self._confirmed
+            )
             self._is_outgoing.set()
             await _run_until_one_ends(self._write(connection), self._read(connection))
         finally:
@@ -141,7 +165,10 @@ class Subscription:
         elif message[0] == b"message":
             if (hear := self._hearers.get(message[1])) is not None:
                 hear(message[2])
-        elif message[0] == b"subscribe":
+        elif message[0] == b"pmessage":
+            if (hear_any := self._any_hearers.get(message[1])) is not None:
+                hear_any(message[2], message[3])
+        elif message[0] in {b"subscribe", b"psubscribe"}:
             confirmed = self._confirmed.get(message[1])
             if confirmed is not None and not confirmed.done():
                 confirmed.set_result(None)

@@ -1,0 +1,161 @@
+"""What is known of tasks and workers, as it crosses the ports."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from gateway.launch.launch import LedgerEntry
+
+
+class Revocation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A wish that a task not run, or stop."""
+
+    requested_at: datetime
+    terminate: bool = False
+    signal: str | None = None
+    withdrawn_at: datetime | None = None
+    """When its message was taken out of the broker; no worker can get it any more."""
+    confirmed_at: datetime | None = None
+    """When it was certain that the task does not run, without any word from Celery: nobody had its message yet."""
+
+
+class TaskError(Struct, frozen=True, kw_only=True):
+    """Why a task failed, as plain data."""
+
+    type: str
+    message: str
+    traceback: str | None = None
+
+
+class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the workers' events told of a task before it ended; each is the latest heard of its kind."""
+
+    received_at: datetime | None = None
+    started_at: datetime | None = None
+    worker: str | None = None
+    is_started: bool = False
+    """True once it was seen to run, though nobody told since when."""
+
+
+class Slice(Struct, frozen=True, kw_only=True):
+    """Some of the tasks of a set, in the order of their ids."""
+
+    task_ids: tuple[str, ...]
+    """Those that are remembered."""
+    following: str
+    """Where the next slice begins; empty at the end of the set."""
+    size: int
+    """Tasks of the whole set."""
+
+
+class Index(Struct, frozen=True, kw_only=True):
+    """One way to find launches again."""
+
+    kind: Literal["all", "type", "batch", "chain", "open", "ended"]
+    """Ordered by launch, and the last two by id: those whose end nobody has seen, and those that ended in a status."""
+    name: str = ""
+    """The task type, the batch, the task that a chain begins with, or the status."""
+
+
+class Place(Struct, frozen=True):
+    """One launch as an index holds it."""
+
+    task_id: str
+    position: str
+    """What stands behind it is asked for with this."""
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """Bounds on when tasks were launched, both included, in milliseconds since 1970."""
+
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+class End(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a task ended: written once, and never changed, whatever the result backend says or forgets afterwards."""
+
+    status: str
+    finished_at: datetime | None = None
+    started_at: datetime | None = None
+    worker: str | None = None
+    retries: int = 0
+    error: TaskError | None = None
+    """Without its traceback, which the result backend keeps as long as the result."""
+
+
+class Remembered(Struct, frozen=True, kw_only=True):
+    """All that the ledger knows of one task."""
+
+    entry: LedgerEntry
+    revocation: Revocation | None = None
+    run: Run | None = None
+    end: End | None = None
+    chain: tuple[str, ...] = ()
+    """All tasks that are retries of this one, directly or not, in the order of their launches."""
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """A raw record of the result backend; of one that is too large, its beginning and its end."""
+
+    head: bytes
+    tail: bytes = b""
+    size: int
+    """Bytes of the whole record."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether `head` is all of it."""
+        return self.size == len(self.head)
+
+
+ALL_TASKS = "*"
+"""Watched instead of a task's id, it stands for the feed of all."""
+News = Literal["changed", "none", "stopped"]
+"""What ended a wait: something may have changed; the time is over; whoever waited shall wait no more."""
+
+
+class LogEntry(Struct, frozen=True, kw_only=True):
+    """One thing that happened to a task that somebody follows."""
+
+    entry_id: str
+    """Unique in the task's log and greater than the one before; the same on every gateway."""
+    run: Run | None = None
+    revocation: Revocation | None = None
+    end: End | None = None
+    record: Found | None = None
+    """The result backend's new record; None where it is something else that changed."""
+
+
+class FeedEntry(Struct, frozen=True, kw_only=True):
+    """One status that some task came to."""
+
+    entry_id: str
+    """Milliseconds of the ledger's clock, and a number: unique, and the same on every gateway."""
+    task_id: str
+    status: str
+
+
+class WorkerView(Struct, frozen=True, kw_only=True):
+    """One online Celery worker, as it described itself."""
+
+    active: tuple[dict[str, Any], ...] = ()
+    """Running tasks: `task_id`, `name`, `started_at`, `pid`; never their arguments."""
+    reserved: tuple[dict[str, Any], ...] = ()
+    scheduled: tuple[dict[str, Any], ...] = ()
+    registered: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    concurrency: int | None = None
+    stats: dict[str, Any] = {}
+    """`pid`, `uptime_s`, `processed` per task name, `prefetch`, `pool`."""
+
+
+class WorkersView(Struct, frozen=True, kw_only=True):
+    """The last look at the workers and the queues."""
+
+    workers: dict[str, WorkerView]
+    queues: dict[str, int]
+    """Messages waiting per queue."""
+    as_of: datetime | None
+    """None until the first look has ended."""
