@@ -10,9 +10,12 @@ turns a class into a status. A message never holds a secret nor a whole body.
       LaunchError
         MalformedBodyError      the body is not JSON that may travel to a worker
         RefusedParamsError      the body is JSON, but not what the task type declares
+          ParamsNoLongerFitError  what was recorded is not what it declares today
         UnknownTaskTypeError    no such entry in the catalog
         IdempotencyKeyReusedError   the key belongs to another request
         LaunchInFlightError     the key's launch has not ended
+        AlreadyRetriedError     the task was retried with other params
+        TaskTypeGoneError       the task that is retried is of no type any more
         ConcurrencyLimitError   the same work is under way
         QueueFullError          too many messages wait
         WithheldError           another item of its batch was refused
@@ -30,44 +33,10 @@ turns a class into a status. A message never holds a secret nor a whole body.
         OverloadedError         more requests than the process holds
 """
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from msgspec import Struct
-
-
-class Issue(Struct, frozen=True, kw_only=True):
-    """One defect of a `tasks.yaml`, with the place where it stands."""
-
-    file: str
-    line: int
-    """1-based; 1 where the whole file is meant."""
-    column: int
-    """1-based, in characters."""
-    path: str
-    """Dotted, as `tasks.resize.parameters.width`; empty for the file itself."""
-    found: str
-    wanted: str
-    hint: str | None = None
-    """The near miss or the way out, if there is one: a whole clause, as `did you mean 'queue'?`."""
-
-    def __str__(self) -> str:
-        """Render the one line that operators read."""
-        place = f"{self.file}:{self.line}:{self.column}: "
-        path = f"{self.path}: " if self.path else ""
-        hint = f" ({self.hint})" if self.hint else ""
-        return f"{place}{path}found {self.found}, wanted {self.wanted}{hint}"
-
-
-class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One reason why a launch's body was refused."""
-
-    pointer: str
-    """JSON Pointer into the request body, as `/params/months`."""
-    code: str
-    """The JSON Schema keyword that refused the value, or our own word."""
-    detail: str
-    """Plain words; never the value itself, which may be a secret."""
-    expected: Any = None
+from gateway.defects import Fault as Fault  # noqa: PLC0414 - whoever catches an error reads its defects
+from gateway.defects import Issue as Issue  # noqa: PLC0414 - as above
 
 
 class GatewayError(Exception):
@@ -124,6 +93,20 @@ class RefusedParamsError(LaunchError):
         self.faults = faults
 
 
+class ParamsNoLongerFitError(RefusedParamsError):
+    """Raised for a retry when the params of the first launch are no longer what its task type declares."""
+
+    code = "params_no_longer_fit"
+
+    def __init__(self, faults: tuple[Fault, ...], *, digest_then: str, digest_now: str) -> None:
+        super().__init__(faults)
+        noun = "fault" if len(faults) == 1 else "faults"
+        detail = f"the recorded params no longer fit the task type as it is declared today: {len(faults)} {noun}"
+        self.args = (f"{detail}; set what differs in params, or launch it anew",)
+        self.digest_then = digest_then
+        self.digest_now = digest_now
+
+
 class UnknownTaskTypeError(LaunchError):
     """Raised when the catalog has no such task type; names the nearest ones."""
 
@@ -151,6 +134,27 @@ class LaunchInFlightError(LaunchError):
 
     def __init__(self) -> None:
         super().__init__("the launch with this Idempotency-Key has not ended yet")
+
+
+class AlreadyRetriedError(LaunchError):
+    """Raised when a task is retried that was retried before, with other params; names that retry."""
+
+    code = "already_retried"
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"this task was retried already, with other params, as {task_id}; `force` retries it again")
+        self.task_id = task_id
+
+
+class TaskTypeGoneError(LaunchError):
+    """Raised when a task is retried whose type is no longer in the catalog."""
+
+    code = "task_type_gone"
+
+    def __init__(self, task_type: str, *, near: tuple[str, ...] = ()) -> None:
+        hint = f"; {' or '.join(map(repr, near))} is" if near else ""
+        super().__init__(f"the task type {task_type[:128]!r} of this task is no longer in the catalog{hint}")
+        self.near = near
 
 
 class ConcurrencyLimitError(LaunchError):

@@ -53,9 +53,10 @@ class MemoryBackend:
         return [Withheld() if isinstance(each, Published) else each for each in outcomes]
 
     def _publish(self, offer: Offer) -> Outcome:
-        launch, claim, slot = offer.launch, offer.claim, offer.launch.slot
-        if claim is not None and claim.key_digest in self._keys:
-            return Known(remembrance=self._keys[claim.key_digest])
+        launch, slot = offer.launch, offer.launch.slot
+        for number, claim in enumerate(offer.claims):
+            if claim.key_digest in self._keys and not claim.is_forced:
+                return Known(remembrance=self._keys[claim.key_digest], number=number)
         depth = sum(each.queue == launch.queue for each in self.published)
         if launch.max_queued is not None and depth >= launch.max_queued:
             return QueueFull(depth=depth)
@@ -66,8 +67,7 @@ class MemoryBackend:
                 return Held(holders=tuple(holders))
             replaced = holders[: max(0, len(holders) - slot.limit + 1)]
             self._slots[slot.name] = [*holders[len(replaced) :], launch.task_id]
-        if claim is not None:
-            self._keys[claim.key_digest] = claim.encode()
+        self._keys |= {claim.key_digest: claim.encode() for claim in offer.claims}
         for task_id in replaced:
             wish = Revocation(requested_at=launch.launched_at, terminate=True, signal="SIGTERM")
             self.rows[task_id] = replace(self.rows[task_id], revocation=wish)
@@ -79,10 +79,14 @@ class MemoryBackend:
 
     async def keep(self, claim: Claim) -> bytes | None:
         """Keep what was claimed under a key that is free."""
-        known = self._keys.get(claim.key_digest)
+        known = None if claim.is_forced else self._keys.get(claim.key_digest)
         if known is None:
             self._keys[claim.key_digest] = claim.encode()
         return known
+
+    async def find_kept(self, key_digests: Sequence[str]) -> list[bytes | None]:
+        """Return what is kept under keys."""
+        return [self._keys.get(each) for each in key_digests]
 
     async def identity(self) -> bytes:
         """Return the key of this deployment."""

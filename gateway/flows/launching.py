@@ -17,24 +17,19 @@ from gateway.errors import (
     ConcurrencyLimitError,
     GatewayError,
     LaunchError,
-    LaunchInFlightError,
     QueueFullError,
     RefusedParamsError,
-    TaskUnfinishedError,
     WithheldError,
 )
-from gateway.flows.following import tell
 from gateway.flows.revoking import Stop, revoke_all
 from gateway.flows.services import Services
 from gateway.launch.batch import BatchBody, gather_faults, read_item
 from gateway.launch.idempotency import join, make_claim, replay
 from gateway.launch.launch import DryRun, Launch, Receipt, show_dry_run, write_joined_receipt, write_receipt
 from gateway.launch.offer import PUBLISHED, Held, Known, Offer, Outcome, Published, QueueFull, Withheld
-from gateway.launch.prepare import Wish, prepare, repeat
-from gateway.launch.request import RetryBody
+from gateway.launch.prepare import Wish, prepare
 from gateway.launch.task_id import ENTROPY_BYTES, mint
 from gateway.ports import Found, Remembered
-from gateway.status.interpreting import is_final
 from gateway.status.lifecycle import CELERY_FINAL, choose_status
 from gateway.status.record import read_found
 
@@ -63,8 +58,8 @@ async def launch(wish: Wish, catalog: Catalog, services: Services, *, prefix: st
     """
     prepared = prepare(wish, catalog, now=services.clock())
     offer = await _make_offer(prepared, services, prefix=prefix, key=key, wish=wish)
-    outcomes = await _settle([offer], services)
-    return await _accept(offer, outcomes[0], services, prefix=prefix)
+    outcomes = await publish([offer], services)
+    return await accept(offer, outcomes[0], services, prefix=prefix)
 
 
 async def launch_batch(
@@ -81,8 +76,8 @@ async def launch_batch(
         raise RefusedParamsError(tuple(gather_faults(prepared)))
     identity = await services.ledger.identity()
     batch_id = _mint(now, services, identity)
-    offers = [Offer(launch=replace(_name(each, services, identity), batch_id=batch_id)) for each in sound]
-    outcomes = await _settle(offers, services, all_or_nothing=batch.all_or_nothing)
+    offers = [Offer(launch=replace(name_launch(each, services, identity), batch_id=batch_id)) for each in sound]
+    outcomes = await publish(offers, services, all_or_nothing=batch.all_or_nothing)
     pairs = zip(offers, outcomes, strict=True)
     answers = iter([await _accept_item(*pair, services, prefix=prefix) for pair in pairs])
     return batch_id, [next(answers) if isinstance(each, Launch) else each for each in prepared]
@@ -96,18 +91,6 @@ def rehearse(wish: Wish, catalog: Catalog, services: Services) -> DryRun:
     return show_dry_run(prepare(wish, catalog, now=services.clock()))
 
 
-async def retry(task_id: str, body: RetryBody, catalog: Catalog, services: Services, *, prefix: str) -> Receipt:
-    """Launch a finished task again under a new id, with its params checked against today's schema.
-
-    Raises: UnknownTaskError, ForgottenTaskError; TaskUnfinishedError; LaunchError; BackendError.
-    """
-    remembered, record = await services.recall(task_id)
-    status = await tell(remembered, record, services, prefix=prefix)
-    if not is_final(status):
-        raise TaskUnfinishedError(status.status)
-    return (await launch(repeat(remembered.entry, body.params), catalog, services, prefix=prefix)).receipt
-
-
 def _prepare_item(item: object, catalog: Catalog, now: datetime) -> Launch | LaunchError:
     try:
         return prepare(read_item(item), catalog, now=now)
@@ -117,15 +100,15 @@ def _prepare_item(item: object, catalog: Catalog, now: datetime) -> Launch | Lau
 
 async def _make_offer(prepared: Launch, services: Services, *, prefix: str, key: Key | None, wish: Wish) -> Offer:
     identity = await services.ledger.identity()
-    named = _name(prepared, services, identity)
+    named = name_launch(prepared, services, identity)
     if key is None:
         return Offer(launch=named)
     receipt = write_receipt(named, prefix=prefix)
     claim = make_claim(named, receipt, key=key.key, caller=key.caller, options=wish.options, identity=identity)
-    return Offer(launch=named, claim=claim)
+    return Offer(launch=named, claims=(claim,))
 
 
-def _name(prepared: Launch, services: Services, identity: bytes) -> Launch:
+def name_launch(prepared: Launch, services: Services, identity: bytes) -> Launch:
     """Give a launch its id, the last thing that is decided of it."""
     return replace(prepared, task_id=_mint(prepared.launched_at, services, identity))
 
@@ -135,7 +118,7 @@ def _mint(moment: datetime, services: Services, identity: bytes) -> str:
     return mint(now_ms=int(moment.timestamp() * 1000), entropy=entropy, identity=identity)
 
 
-async def _settle(offers: Sequence[Offer], services: Services, *, all_or_nothing: bool = False) -> list[Outcome]:
+async def publish(offers: Sequence[Offer], services: Services, *, all_or_nothing: bool = False) -> list[Outcome]:
     """Publish offers; those whose slots are held are offered again once it is known which holders have ended."""
     outcomes = await services.publisher.publish(offers, all_or_nothing=all_or_nothing)
     for _ in range(ROUNDS):
@@ -189,7 +172,7 @@ def _has_ended(remembered: Remembered | None, raw: Found | None) -> bool:
     return record is not None and record.status in CELERY_FINAL
 
 
-async def _accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: str) -> Accepted:
+async def accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: str) -> Accepted:
     """Answer an outcome.
 
     Raises: LaunchError or BackendError for one that is no launch.
@@ -204,10 +187,8 @@ async def _accept(offer: Offer, outcome: Outcome, services: Services, *, prefix:
                     receipt, message=f"{receipt.message}: its broker is away, and gets it when it is back"
                 )
             return Accepted(await _replace(receipt, replaced, services) if replaced else receipt)
-        case Known(remembrance=remembrance):
-            if offer.claim is None:
-                raise LaunchInFlightError
-            return Accepted(replay(offer.claim, remembrance), is_replay=True)
+        case Known(remembrance=remembrance, number=number):
+            return Accepted(replay(offer.claims[number], remembrance), is_replay=True)
         case Held(holders=holders):
             return await _join(offer, holders, services, prefix=prefix)
         case QueueFull(depth=depth):
@@ -220,7 +201,7 @@ async def _accept(offer: Offer, outcome: Outcome, services: Services, *, prefix:
 
 async def _accept_item(offer: Offer, outcome: Outcome, services: Services, *, prefix: str) -> Receipt | GatewayError:
     try:
-        return (await _accept(offer, outcome, services, prefix=prefix)).receipt
+        return (await accept(offer, outcome, services, prefix=prefix)).receipt
     except GatewayError as error:
         return error
 
@@ -235,10 +216,11 @@ async def _join(offer: Offer, holders: tuple[str, ...], services: Services, *, p
     if slot is None or slot.on_conflict != "join_existing" or remembered is None:
         raise ConcurrencyLimitError(holders)
     receipt = write_joined_receipt(remembered.entry, prefix=prefix)
-    if offer.claim is None:
-        return Accepted(receipt)
-    known = await services.ledger.keep(join(offer.claim, receipt))
-    return Accepted(receipt) if known is None else Accepted(replay(offer.claim, known), is_replay=True)
+    for claim in offer.claims:
+        known = await services.ledger.keep(join(claim, receipt))
+        if known is not None:
+            return Accepted(replay(claim, known), is_replay=True)
+    return Accepted(receipt)
 
 
 async def _replace(receipt: Receipt, replaced: tuple[str, ...], services: Services) -> Receipt:

@@ -13,12 +13,13 @@ import msgspec
 from msgspec import Struct
 
 from gateway.errors import (
+    AlreadyRetriedError,
     IdempotencyKeyReusedError,
     LaunchInFlightError,
     MalformedBodyError,
     UncertainPublishError,
 )
-from gateway.launch.launch import Launch, Receipt
+from gateway.launch.launch import Launch, LedgerEntry, Receipt
 
 KEEP_S = 86_400
 """How long a key is remembered."""
@@ -43,6 +44,11 @@ class Claim(Struct, frozen=True, kw_only=True):
 
     key_digest: str
     remembrance: Remembrance
+    keep_s: int = KEEP_S
+    is_of_retry: bool = False
+    """True when the key is the task that is retried: each task once."""
+    is_forced: bool = False
+    """Taken over from whoever holds it."""
 
     def encode(self, state: KeyState = "done") -> bytes:
         """Write what is to be kept under the key."""
@@ -72,21 +78,41 @@ def make_claim(
     )
 
 
+def claim_retry(
+    launch: Launch, receipt: Receipt, *, source: LedgerEntry, overrides: dict[str, Any], force: bool, identity: bytes
+) -> Claim:
+    """Claim a task for its one retry, for as long as such a task is remembered; what was set anew tells two wishes apart."""
+    return Claim(
+        key_digest=digest_retry(source.task_id, identity=identity),
+        remembrance=Remembrance(
+            fingerprint=_digest(_ENCODER.encode(overrides), identity), task_id=launch.task_id, receipt=receipt
+        ),
+        keep_s=source.keep_s,
+        is_of_retry=True,
+        is_forced=force,
+    )
+
+
+def digest_retry(task_id: str, *, identity: bytes) -> str:
+    """Return the key that stands for the retry of a task: no caller's key is written like it."""
+    return _digest(_ENCODER.encode(["retry", "of", task_id]), identity)
+
+
 def join(claim: Claim, receipt: Receipt) -> Claim:
     """Claim the same key for the receipt of a launch that was there before."""
     remembrance = msgspec.structs.replace(claim.remembrance, task_id=receipt.task_id, receipt=receipt)
-    return Claim(key_digest=claim.key_digest, remembrance=remembrance)
+    return msgspec.structs.replace(claim, remembrance=remembrance)
 
 
 def replay(claim: Claim, known: bytes) -> Receipt:
     """Return the receipt of the launch that holds the key.
 
-    Raises: IdempotencyKeyReusedError when it was another request; LaunchInFlightError while its publish has not ended;
+    Raises: IdempotencyKeyReusedError or AlreadyRetriedError when it was another request; LaunchInFlightError while its publish has not ended;
         UncertainPublishError when that never became known.
     """
     first = msgspec.json.decode(known, type=Remembrance)
     if first.fingerprint != claim.remembrance.fingerprint:
-        raise IdempotencyKeyReusedError
+        raise AlreadyRetriedError(first.task_id) if claim.is_of_retry else IdempotencyKeyReusedError
     if first.state == "uncertain":
         raise UncertainPublishError(first.task_id)
     if first.state == "pending" or first.receipt is None:

@@ -12,10 +12,10 @@ from gateway.launch.launch import Launch
 
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """A launch that happens if its claimed key is free, its slot is and its queue is not too deep."""
+    """A launch that happens if its claimed keys are free, its slot is and its queue is not too deep."""
 
     launch: Launch
-    claim: Claim | None = None
+    claims: tuple[Claim, ...] = ()
     finished: tuple[str, ...] = ()
     """Holders of the slot that were seen to have ended; they are removed in the same step."""
     may_replace: bool = False
@@ -32,9 +32,11 @@ class Published(Struct, frozen=True, kw_only=True):
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """It did not: the claimed key belongs to an earlier request."""
+    """It did not: a claimed key belongs to an earlier request."""
 
     remembrance: bytes
+    number: int = 0
+    """Which of the claims, counted from 0."""
 
 
 class Held(Struct, frozen=True, kw_only=True):

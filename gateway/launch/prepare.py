@@ -9,7 +9,7 @@ import msgspec
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.task_type import TaskType
 from gateway.errors import Fault, RefusedParamsError
-from gateway.launch.launch import Launch, LedgerEntry, Lineage
+from gateway.launch.launch import Launch, Lineage
 from gateway.launch.options import NO_OPTIONS, InvalidOptionsError, LaunchOptions, read_options, start_at
 from gateway.launch.slot import choose_slot
 
@@ -64,25 +64,6 @@ def prepare(wish: Wish, catalog: Catalog, *, now: datetime) -> Launch:
         slot=None if policy is None else choose_slot(task_type.task_type, policy, params),
         max_queued=task_type.max_queued,
     )
-
-
-def repeat(entry: LedgerEntry, overrides: dict[str, Any]) -> Wish:
-    """Wish for a recorded launch once more, with some params set anew.
-
-    Raises: RefusedParamsError naming every secret param that must be given again, as none is ever recorded.
-    """
-    missing = [name for name in entry.secrets if name not in overrides]
-    if missing:
-        detail = "a secret is never recorded: give it again"
-        raise RefusedParamsError(
-            tuple(Fault(pointer=f"/params/{name}", code="secret", detail=detail) for name in missing)
-        )
-    lineage = Lineage(
-        retry_of=entry.task_id,
-        root_id=entry.lineage.root_id if entry.lineage else entry.task_id,
-        attempt=(entry.lineage.attempt if entry.lineage else 1) + 1,
-    )
-    return Wish(task_type=entry.task_type, params=entry.params | overrides, params_at="/params", lineage=lineage)
 
 
 def _check(wish: Wish, task_type: TaskType, *, now: datetime) -> tuple[dict[str, Any], LaunchOptions]:

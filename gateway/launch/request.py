@@ -22,6 +22,8 @@ class RetryBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of `POST /tasks/{task_id}/retry`: params to set anew, secrets among them."""
 
     params: dict[str, Any] = {}
+    force: bool = False
+    """Retry a task again that was retried already."""
 
 
 def read_launch_body(body: object) -> LaunchBody:

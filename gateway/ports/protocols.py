@@ -63,6 +63,9 @@ class Ledger(Protocol):
     async def record_revocations(self, task_ids: Sequence[str], wish: Revocation) -> None:
         """Remember that tasks shall not run; the first wish stands, until one terminates."""
 
+    def find_kept(self, key_digests: Sequence[str]) -> Awaitable[list[bytes | None]]:
+        """Ask what is kept under keys; in their order, None for each that is free."""
+
 
 class History(Protocol):
     """Finds launches again, the newest first."""

@@ -9,10 +9,11 @@ from msgspec import Struct
 
 from gateway.flows.following import follow as follow_task
 from gateway.flows.following import load_result
-from gateway.flows.launching import retry as retry_task
+from gateway.flows.retrying import retry as retry_task
 from gateway.flows.revoking import Stop
 from gateway.flows.revoking import revoke as revoke_task
 from gateway.launch.request import read_retry_body
+from gateway.web.launching import REPLAYED, read_caller_key
 from gateway.web.reading import NoQuery, read_json, read_query
 from gateway.web.site import Site, answer, in_time
 
@@ -49,6 +50,8 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
     async def retry(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
         read_query(request.scope, NoQuery)
         body = read_retry_body(await read_json(request, empty={}))
-        return answer(await retry_task(task_id, body, site.catalog, site.services, prefix=site.prefix))
+        key = read_caller_key(request.scope)
+        accepted = await retry_task(task_id, body, site.catalog, site.services, prefix=site.prefix, key=key)
+        return answer(accepted.receipt, headers=REPLAYED if accepted.is_replay else {})
 
     return [follow, show_result, revoke, retry]

@@ -6,7 +6,7 @@ What comes in: ASGI. What goes out: answers for every path under `/tasks/launch`
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -30,6 +30,7 @@ from gateway.web.reading import NoQuery, find_header, read_body, read_query, rea
 from gateway.web.site import Site, find_in_path
 
 KEY_HEADER = "Idempotency-Key"
+REPLAYED: Final = {"Idempotency-Replayed": "true"}
 ANYBODY = ""
 """The caller, where nothing tells callers apart."""
 OPTION_NAMES = frozenset(LaunchOptions.__struct_fields__)
@@ -130,10 +131,9 @@ class LaunchDoor:
         site = self._site
         if is_dry_run:
             return write_json(rehearse(wish, site.catalog, site.services))
-        given = find_header(scope, _KEY_HEADER)
-        key = None if given is None else Key(key=read_key(given), caller=ANYBODY)
+        key = read_caller_key(scope)
         accepted = await launch(wish, site.catalog, site.services, prefix=site.prefix, key=key)
-        receipt, headers = accepted.receipt, {"Idempotency-Replayed": "true"} if accepted.is_replay else {}
+        receipt, headers = accepted.receipt, dict(REPLAYED) if accepted.is_replay else {}
         if status is HTTPStatus.ACCEPTED:
             headers["Location"] = receipt.status_url
         wait_s = read_preferred_wait(scope)
@@ -158,6 +158,15 @@ class LaunchDoor:
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         return await read_body(scope, receive, max_bytes=self._site.max_body_bytes)
+
+
+def read_caller_key(scope: Scope) -> Key | None:
+    """Read the Idempotency-Key of a request, if it has one.
+
+    Raises: MalformedBodyError.
+    """
+    given = find_header(scope, _KEY_HEADER)
+    return None if given is None else Key(key=read_key(given), caller=ANYBODY)
 
 
 def _read_options(scope: Scope) -> tuple[dict[str, Any], bool]:

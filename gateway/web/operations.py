@@ -199,6 +199,7 @@ OPERATIONS = (
         operation_id="retryTask",
         summary="Launch a finished task again",
         tag="Tasks",
+        headers=(KEY,),
         body=RetryBody,
         answers={"200": ("Accepted under a new id.", Receipt)},
         problems=(404, 409, 410, *BODY_PROBLEMS, *OUTAGE),

@@ -34,7 +34,10 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     near: tuple[str, ...] = ()
     """Task types with a name like the unknown one."""
     task_id: str | None = None
-    """The task that may or may not run, after an uncertain publish."""
+    """The task that may or may not run, after an uncertain publish; the first retry, where there is one already."""
+    digest_then: str | None = None
+    """The catalog of the first launch, where its params no longer fit."""
+    digest_now: str | None = None
     holders: tuple[str, ...] = ()
     """The tasks under way that leave no place."""
     error_id: str | None = None
@@ -76,6 +79,8 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.LaunchInFlightError: HTTPStatus.CONFLICT,
+    errors.AlreadyRetriedError: HTTPStatus.CONFLICT,
+    errors.TaskTypeGoneError: HTTPStatus.CONFLICT,
     errors.ConcurrencyLimitError: HTTPStatus.CONFLICT,
     errors.WithheldError: HTTPStatus.CONFLICT,
     errors.QueueFullError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -119,6 +124,8 @@ def describe_error(error: Exception, *, instance: str) -> Problem | None:
         errors=getattr(error, "faults", ()),
         near=getattr(error, "near", ()),
         task_id=getattr(error, "task_id", None),
+        digest_then=getattr(error, "digest_then", None),
+        digest_now=getattr(error, "digest_now", None),
         holders=getattr(error, "holders", ()),
     )
 

@@ -177,8 +177,8 @@ async def test_a_claimed_key_launches_once(backends: Backends) -> None:
     claims = [claim_for(launch) for launch in (first, second)]
 
     outcomes = [
-        *await backends.publisher.publish([Offer(launch=first, claim=claims[0])]),
-        *await backends.publisher.publish([Offer(launch=second, claim=claims[1])]),
+        *await backends.publisher.publish([Offer(launch=first, claims=(claims[0],))]),
+        *await backends.publisher.publish([Offer(launch=second, claims=(claims[1],))]),
         *await backends.offer(second),
     ]
 

@@ -21,7 +21,7 @@ from gateway.backends.redis.orders import Parking, order_record
 from gateway.backends.redis.scripts import load_script
 from gateway.backends.redis.withdrawal import write_moment
 from gateway.errors import LedgerUnavailableError
-from gateway.launch.idempotency import KEEP_S, KeyState
+from gateway.launch.idempotency import KeyState
 from gateway.launch.launch import Launch
 from gateway.launch.offer import Offer, Outcome
 from gateway.launch.withdrawal import Taking
@@ -89,9 +89,10 @@ class OutboxStore:
 
     async def settle(self, offer: Offer, state: KeyState) -> None:
         """Write down what became of a launch that could not be parked."""
-        if offer.claim is not None:
-            async with self._guarded():
-                await self._client.set(self._claim_key(offer.claim.key_digest), offer.claim.encode(state), ex=KEEP_S)
+        async with self._guarded(), self._client.pipeline() as pipeline:
+            for claim in offer.claims:
+                pipeline.set(self._claim_key(claim.key_digest), claim.encode(state), ex=claim.keep_s)
+            await pipeline.execute()
 
     async def forget(self, offer: Offer) -> None:
         """Take back all that was written of a launch that the broker refused."""
@@ -100,8 +101,8 @@ class OutboxStore:
             pipeline.zrem(f"{self._prefix}outbox", launch.task_id)
             pipeline.zrem(f"{self._prefix}open", launch.task_id)
             pipeline.delete(entry_key(self._prefix, launch.task_id), self._parked_key(launch.task_id))
-            if offer.claim is not None:
-                pipeline.delete(self._claim_key(offer.claim.key_digest))
+            for claim in offer.claims:
+                pipeline.delete(self._claim_key(claim.key_digest))
             if launch.slot is not None:
                 pipeline.zrem(f"{self._prefix}slot:{launch.slot.name}", launch.task_id)
             await pipeline.execute()

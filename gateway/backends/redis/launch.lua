@@ -54,9 +54,9 @@ local function decide(order, planned)
     local list, guards = order[3], order[4]
     if list and not is_list(list) then return {'refused', 'WRONGTYPE'} end
     if not guards then return nil end
-    if guards.claim then
-        local known = redis.call('GET', guards.claim.key)
-        if known then return {'known', known} end
+    for number, claim in ipairs(guards.claims) do
+        local known = not claim.is_forced and redis.call('GET', claim.key)
+        if known then return {'known', known, number - 1} end
     end
     if guards.outbox_limit then
         if redis.call('ZCARD', outbox) + (planned[outbox] or 0) >= guards.outbox_limit then return {'backlog'} end
@@ -155,9 +155,7 @@ local function perform(order)
         redis.call('ZADD', outbox, guards.hold_ms > 0 and now_ms + guards.hold_ms or 0, id)
         redis.call('SET', parked_key .. id, message, 'EX', keep_s)
     end
-    if guards.claim then
-        redis.call('SET', guards.claim.key, guards.claim.value, 'EX', guards.claim.keep_s)
-    end
+    for _, claim in ipairs(guards.claims) do redis.call('SET', claim.key, claim.value, 'EX', claim.keep_s) end
     if guards.slot then return take_slot(id, guards.slot) end
     return {}
 end

@@ -14,7 +14,7 @@ from gateway.backends.redis.keys import split_chain
 from gateway.backends.redis.scripts import load_script
 from gateway.backends.redis.trips import Asking, SharedTrips
 from gateway.errors import LedgerUnavailableError
-from gateway.launch.idempotency import KEEP_S, Claim
+from gateway.launch.idempotency import Claim
 from gateway.launch.launch import LedgerEntry
 from gateway.ports import End, Remembered, Revocation, Run
 
@@ -82,8 +82,16 @@ class RedisLedger:
         """Keep what was claimed under a key that is free; return what is kept under one that is not."""
         key = f"{self._prefix}key:{claim.key_digest}"
         async with guarded(LedgerUnavailableError, "the ledger", deadline_s=self._deadline_s):
-            known = await self._client.set(key, claim.encode(), nx=True, ex=KEEP_S, get=True)
-        return cast("bytes | None", known)
+            known = await self._client.set(key, claim.encode(), nx=not claim.is_forced, ex=claim.keep_s, get=True)
+        return None if claim.is_forced else cast("bytes | None", known)
+
+    def find_kept(self, key_digests: Sequence[str]) -> Awaitable[list[bytes | None]]:
+        """Ask what is kept under keys."""
+        keys = [f"{self._prefix}key:{each}" for each in key_digests]
+        return self._read_kept(self._trips.ask(("MGET", *keys)) if keys else None)
+
+    async def _read_kept(self, asked: Awaitable[list[Any]] | None) -> list[bytes | None]:
+        return [] if asked is None else cast("list[bytes | None]", (await self._answer(asked))[0])
 
     async def record_revocations(self, task_ids: Sequence[str], wish: Revocation) -> None:
         """Remember that tasks shall not run; a later wish with `terminate` replaces one without."""

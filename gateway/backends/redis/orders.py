@@ -11,7 +11,7 @@ from msgspec import Struct
 from gateway.backends.redis.message import Lanes, build_message
 from gateway.backends.redis.scripts import load_script
 from gateway.errors import BrokerUnavailableError, GatewayError, OutboxFullError
-from gateway.launch.idempotency import KEEP_S, KeyState
+from gateway.launch.idempotency import Claim, KeyState
 from gateway.launch.launch import Launch, record
 from gateway.launch.offer import Held, Known, Offer, Outcome, Published, QueueFull
 from gateway.ports import Revocation
@@ -59,10 +59,10 @@ def order_push(offer: Offer, *, prefix: str, lanes: Lanes, origin: str) -> Order
 def order_record(offer: Offer, *, prefix: str, parking: Parking | None, state: KeyState = "done") -> Order:
     """Order a launch whose message leaves afterwards; without `parking` it is only recorded."""
     launch = offer.launch
-    guards = _write_guards(offer, prefix=prefix, lanes=None, state=state) or {}
+    guards = _write_guards(offer, prefix=prefix, lanes=None, state=state) or {"claims": []}
     if parking is not None:
         guards |= {"hold_ms": parking.hold_ms, "outbox_limit": parking.limit}
-    return _write_order(launch, None, guards or None, "" if parking is None else _write(launch))
+    return _write_order(launch, None, guards, "" if parking is None else _write(launch))
 
 
 def read_answer(words: list[Any]) -> Outcome:
@@ -71,7 +71,7 @@ def read_answer(words: list[Any]) -> Outcome:
     if word == b"replaced":
         return Published(replaced=tuple(each.decode() for each in rest))
     if word == b"known":
-        return Known(remembrance=rest[0])
+        return Known(remembrance=rest[0], number=rest[1])
     if word == b"held":
         return Held(holders=tuple(each.decode() for each in rest))
     if word == b"deep":
@@ -98,17 +98,23 @@ def _write(value: Struct) -> str:
 
 def _write_guards(offer: Offer, *, prefix: str, lanes: Lanes | None, state: KeyState = "done") -> dict[str, Any] | None:
     launch = offer.launch
-    if offer.claim is None and launch.slot is None and launch.max_queued is None:
+    if not offer.claims and launch.slot is None and launch.max_queued is None:
         return None
-    guards: dict[str, Any] = {}
-    if offer.claim is not None:
-        value = offer.claim.encode(state).decode()
-        guards["claim"] = {"key": f"{prefix}key:{offer.claim.key_digest}", "value": value, "keep_s": KEEP_S}
+    guards: dict[str, Any] = {"claims": [_write_claim(each, state, prefix=prefix) for each in offer.claims]}
     if launch.max_queued is not None and lanes is not None:
         guards |= {"max_queued": launch.max_queued, "lists": lanes.list_all(launch.queue)}
     if launch.slot is not None:
         guards["slot"] = _write_slot(offer, launch, prefix=prefix)
     return guards
+
+
+def _write_claim(claim: Claim, state: KeyState, *, prefix: str) -> dict[str, Any]:
+    return {
+        "key": f"{prefix}key:{claim.key_digest}",
+        "value": claim.encode(state).decode(),
+        "keep_s": claim.keep_s,
+        "is_forced": claim.is_forced,
+    }
 
 
 def _write_slot(offer: Offer, launch: Launch, *, prefix: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
--- Settle tasks, and note of others that they have started. Begins as `lease.lua` and `settle.lua`.
+-- Settle tasks, and note of others that they have started. Begins as `lease.lua`, `tell.lua` and `settle.lua`.
 --
 -- ARGV, behind the lease's: the ledger's prefix; how many have ended; for each its id, its end as JSON and its status;
 -- then for each that has started its id and its worker, or nothing for one that is not known.
@@ -17,7 +17,9 @@ local function note_start(id, worker)
     if left_ms <= 0 or run.started_at or run.is_started then return end
     run.is_started = true
     if worker ~= '' then run.worker = worker end
-    redis.call('SET', key, cjson.encode(run), 'PX', left_ms)
+    local value = cjson.encode(run)
+    redis.call('SET', key, value, 'PX', left_ms)
+    tell(prefix, id, 'run', value)
 end
 
 for at = 6 + 3 * ended, #ARGV, 2 do note_start(ARGV[at], ARGV[at + 1]) end

@@ -1,0 +1,69 @@
+"""Retrying: a task that has ended is launched again under a new id, once, unless somebody insists.
+
+What comes in: the id of a task, and what is set anew. What goes out: a receipt, and whether it was given before. Whoever
+retries a task claims it in the same step in which the retry is written: of two clicks, on whichever gateways, one launches.
+"""
+
+from typing import Any
+
+from gateway.catalog.catalog import Catalog
+from gateway.errors import TaskUnfinishedError
+from gateway.flows.following import tell
+from gateway.flows.launching import Accepted, Key, accept, name_launch, publish
+from gateway.flows.services import Services
+from gateway.launch.idempotency import claim_retry, make_claim
+from gateway.launch.launch import LedgerEntry, write_receipt
+from gateway.launch.offer import Offer
+from gateway.launch.repeat import repeat
+from gateway.launch.request import RetryBody
+from gateway.status.interpreting import is_final
+
+
+async def retry(
+    task_id: str, body: RetryBody, catalog: Catalog, services: Services, *, prefix: str, key: Key | None = None
+) -> Accepted:
+    """Launch a finished task again, with its params checked against today's schema.
+
+    Raises: UnknownTaskError, ForgottenTaskError; TaskUnfinishedError; LaunchError; BackendError.
+    """
+    remembered, record = await services.recall(task_id)
+    status = await tell(remembered, record, services, prefix=prefix)
+    if not is_final(status):
+        raise TaskUnfinishedError(status.status)
+    identity = await services.ledger.identity()
+    offer = offer_retry(
+        remembered.entry,
+        body.params,
+        catalog,
+        services,
+        prefix=prefix,
+        force=body.force,
+        key=key,
+        identity=identity,
+    )
+    outcomes = await publish([offer], services)
+    return await accept(offer, outcomes[0], services, prefix=prefix)
+
+
+def offer_retry(
+    entry: LedgerEntry,
+    overrides: dict[str, Any],
+    catalog: Catalog,
+    services: Services,
+    *,
+    prefix: str,
+    force: bool,
+    key: Key | None,
+    identity: bytes,
+) -> Offer:
+    """Offer a recorded launch once more; a caller's own key, if there is one, is asked for before the task's.
+
+    Raises: LaunchError.
+    """
+    launch = name_launch(repeat(entry, overrides, catalog, now=services.clock()), services, identity)
+    receipt = write_receipt(launch, prefix=prefix)
+    own = claim_retry(launch, receipt, source=entry, overrides=overrides, force=force, identity=identity)
+    if key is None:
+        return Offer(launch=launch, claims=(own,))
+    callers = make_claim(launch, receipt, key=key.key, caller=key.caller, options={}, identity=identity)
+    return Offer(launch=launch, claims=(callers, own))
