@@ -37,14 +37,25 @@ def measure_rate(url: str, body: Any, *, seconds: int, connections: int = 32) ->
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)
         file.flush()
-        argv = [find_wrk(), "-t2", f"-c{connections}", f"-d{seconds}s", "-s", file.name, url]
-        printed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+        return _run_wrk(url, "-t2", f"-c{connections}", f"-d{seconds}s", "-s", file.name)
+
+
+def _run_wrk(url: str, *arguments: str) -> float:
+    printed = subprocess.run([find_wrk(), *arguments, url], check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in printed or "Socket errors" in printed:
         raise SystemExit(f"{url} failed under load:\n{printed}")
     found = re.search(r"Requests/sec:\s+([\d.]+)", printed)
     if found is None:
         raise SystemExit(f"wrk says nothing of its rate:\n{printed}")
     return float(found.group(1))
+
+
+def measure_reads(url: str, *, seconds: int, connections: int = 32) -> float:
+    """Get a page as fast as a server answers; return its answers per second.
+
+    Any answer but 2xx ends the run.
+    """
+    return _run_wrk(url, "-t2", f"-c{connections}", f"-d{seconds}s")
 
 
 def measure_latency(url: str, body: Any, *, per_second: int, seconds: float, beside: str | None = None) -> Latency:

@@ -51,6 +51,12 @@ def make_venv() -> str:
     return str(python)
 
 
+def read_rss_mb(pid: int) -> float:
+    """Return the memory that a process holds."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+
+
 @contextlib.contextmanager
 def run_gateway(redis_url: str, *, config: Path = ROOT / "tasks.yaml") -> Iterator[Server]:
     """Run the gateway."""

@@ -99,7 +99,7 @@ def measure_figures(gateway: subjects.Server, client: redis.Redis) -> list[tuple
     sizes = []
     for _ in range(2):
         _load.measure_rate(gateway.url + subjects.LAUNCH_BATCH, batch, seconds=4, connections=4)
-        sizes.append(read_rss_mb(gateway.pid))
+        sizes.append(subjects.read_rss_mb(gateway.pid))
         forget(client)
     return [
         (f"launch at {STEADY:,}/s, p50 and p99", f"{quiet.p50:.1f} ms, {quiet.p99:.1f} ms"),
@@ -110,12 +110,6 @@ def measure_figures(gateway: subjects.Server, client: redis.Redis) -> list[tuple
             f"{sizes[0]:.0f} MB, {sizes[1]:.0f} MB",
         ),
     ]
-
-
-def read_rss_mb(pid: int) -> float:
-    """Return the memory that a process holds."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
 
 
 def forget(client: redis.Redis) -> None:

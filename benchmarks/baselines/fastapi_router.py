@@ -70,3 +70,15 @@ async def launch(request: LaunchRequest) -> LaunchResponse:
         message="launched",
         launched_at=datetime.now(UTC),
     )
+
+
+@app.get("/tasks/{task_id}")
+async def status(task_id: str) -> dict[str, Any]:
+    """Answer what the result backend says; the blocking read in an async handler is what is commonly found."""
+    result = celery_app.AsyncResult(task_id)
+    return {
+        "task_id": task_id,
+        "status": result.status,
+        "result": result.result if result.successful() else None,
+        "error": str(result.result) if result.failed() else None,
+    }

@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import os
+import resource
 import socket
 
 import click
@@ -61,6 +62,7 @@ def serve(settings: Settings, existing: ExistingApp | None = None) -> None:
     runtime = build_runtime(settings, existing)
     if settings.strict:
         asyncio.run(refuse_unsafe(settings))
+    _allow_connections()
     listener = _bind(settings)
     if settings.workers == 1:
         server = uvicorn.Server(_configure(settings, runtime))
@@ -106,6 +108,12 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _allow_connections() -> None:
+    """Let the process hold as many connections as the system allows: those who wait hold one each."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _bind(settings: Settings) -> socket.socket:
