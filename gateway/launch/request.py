@@ -5,6 +5,7 @@ from typing import Any, TypeVar, get_origin
 import msgspec
 from msgspec import Struct
 
+from gateway.config.words import show_type
 from gateway.errors import Fault, RefusedParamsError
 
 B = TypeVar("B", bound=Struct)
@@ -31,7 +32,7 @@ def read_launch_body(body: object) -> LaunchBody:
 
     Raises: RefusedParamsError with every fault of its members.
     """
-    return _read(body, LaunchBody)
+    return read_members(body, LaunchBody)
 
 
 def read_retry_body(body: object) -> RetryBody:
@@ -39,11 +40,14 @@ def read_retry_body(body: object) -> RetryBody:
 
     Raises: RefusedParamsError with every fault of its members.
     """
-    return _read(body, RetryBody)
+    return read_members(body, RetryBody)
 
 
-def _read(body: object, kind: type[B]) -> B:
-    """Convert first and explain only what was refused: msgspec stops at the first fault."""
+def read_members(body: object, kind: type[B]) -> B:
+    """Read a body into a struct: convert first and explain only what was refused, as msgspec stops at the first fault.
+
+    Raises: RefusedParamsError with every fault of its members.
+    """
     try:
         return msgspec.convert(body, kind)
     except msgspec.ValidationError as error:
@@ -71,16 +75,24 @@ def find_member_faults(body: object, kind: type[Struct]) -> tuple[Fault, ...]:
         if field.required and name not in body
     ]
     wrong = [
-        Fault(pointer=f"/{name}", code="type", detail=f"wanted {_WORDS[_kind(field)]}")
+        Fault(pointer=f"/{name}", code="type", detail=f"wanted {_show_type(field.type)}")
         for name, field in fields.items()
-        if name in body and not isinstance(body[name], _kind(field))
+        if name in body and not _is_of_type(body[name], field.type)
     ]
     return (*unknown, *missing, *wrong)
 
 
-def _kind(field: msgspec.structs.FieldInfo) -> type:
-    kind: type = get_origin(field.type) or field.type
-    return kind
+def _is_of_type(value: object, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
-_WORDS: dict[type, str] = {str: "a string", dict: "an object", list: "an array", bool: "true or false"}
+def _show_type(kind: Any) -> str:
+    plain: type = get_origin(kind) or kind
+    return _WORDS.get(plain) or show_type(kind)
+
+
+_WORDS: dict[type, str] = {dict: "an object", list: "an array"}

@@ -9,8 +9,13 @@ Source: RFC 9562, section 5.7 (rand_a and rand_b may hold anything).
 
 import re
 from hashlib import blake2b
+from typing import Annotated
 
-_CANONICAL = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+from msgspec import Meta
+
+_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_CANONICAL = re.compile(_PATTERN)
+TaskId = Annotated[str, Meta(pattern=rf"^{_PATTERN}\Z", title="an id from a receipt")]
 _DIGEST_BYTES = 3
 ENTROPY_BYTES = 7
 

@@ -1,20 +1,20 @@
-"""The routes that find tasks again."""
+"""The routes over many tasks: finding, retrying and revoking them."""
 
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from litestar import Request, Response, get
+from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta, Struct
 
+from gateway.flows.bulk import retry_many, revoke_many
 from gateway.flows.history import browse
 from gateway.history.filters import Filters
-from gateway.web.reading import read_query
+from gateway.launch.task_id import TaskId
+from gateway.web.reading import read_json, read_query
 from gateway.web.site import Site, answer, in_time
 
 MAX_LIMIT: Final = 200
-_ID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z"
-TaskId = Annotated[str, Meta(pattern=_ID_PATTERN, title="an id from a receipt")]
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +31,12 @@ class HistoryQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     batch: TaskId | None = None
     cursor: Annotated[str, Meta(min_length=1, max_length=256, description="The `next_cursor` of a page.")] | None = None
     limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = 50
+
+
+class BulkQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of retries and revokes of many tasks."""
+
+    dry_run: Annotated[bool, Meta(description="Only tell which tasks match.")] = False
 
 
 def make_history_handlers(site: Site) -> list[HTTPRouteHandler]:
@@ -50,4 +56,23 @@ def make_history_handlers(site: Site) -> list[HTTPRouteHandler]:
         browsing = browse(filters, site.services, cursor=query.cursor, limit=query.limit, prefix=site.prefix)
         return answer(await in_time(browsing, site))
 
-    return [find]
+    @post(f"{site.prefix}/tasks/retry", status_code=200)
+    async def retry(request: Request[Any, Any, Any]) -> Response[bytes]:
+        is_dry_run = read_query(request.scope, BulkQuery).dry_run
+        retrying = retry_many(
+            await read_json(request),
+            site.catalog,
+            site.services,
+            dry_run=is_dry_run,
+            deadline_s=site.deadline_s,
+            prefix=site.prefix,
+        )
+        return answer(await retrying)
+
+    @post(f"{site.prefix}/tasks/revoke", status_code=200)
+    async def revoke(request: Request[Any, Any, Any]) -> Response[bytes]:
+        is_dry_run = read_query(request.scope, BulkQuery).dry_run
+        body = await read_json(request)
+        return answer(await revoke_many(body, site.services, dry_run=is_dry_run, deadline_s=site.deadline_s))
+
+    return [find, retry, revoke]

@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.catalog.task_type import CatalogEntry
+from gateway.history.bulk import RetryManyAnswer, RetryManyBody, RevokeManyAnswer, RevokeManyBody
 from gateway.history.page import HistoryPage
 from gateway.launch.batch import BatchBody
 from gateway.launch.idempotency import KEEP_S
@@ -17,7 +18,7 @@ from gateway.web.catalog import CatalogQuery
 from gateway.web.door import FollowQuery
 from gateway.web.following import RevokeQuery
 from gateway.web.health import Readiness
-from gateway.web.history import HistoryQuery
+from gateway.web.history import BulkQuery, HistoryQuery
 from gateway.web.launching import KEY_HEADER, BatchAnswer, LaunchQuery
 from gateway.web.streaming import FeedQuery
 
@@ -137,6 +138,28 @@ OPERATIONS = (
         query=HistoryQuery,
         answers={"200": ("One page of them.", HistoryPage)},
         problems=(422, *OUTAGE),
+    ),
+    Operation(
+        method="post",
+        path="/tasks/retry",
+        operation_id="retryTasks",
+        summary="Launch all tasks again that match and have failed",
+        tag="Tasks",
+        query=BulkQuery,
+        body=RetryManyBody,
+        answers={"200": ("What became of them.", RetryManyAnswer)},
+        problems=(*BODY_PROBLEMS, *OUTAGE),
+    ),
+    Operation(
+        method="post",
+        path="/tasks/revoke",
+        operation_id="revokeTasks",
+        summary="Ask that all tasks not run, or stop, that match and have not ended",
+        tag="Tasks",
+        query=BulkQuery,
+        body=RevokeManyBody,
+        answers={"200": ("What became of them.", RevokeManyAnswer)},
+        problems=(*BODY_PROBLEMS, *OUTAGE),
     ),
     Operation(
         method="get",

@@ -1,0 +1,217 @@
+"""Retrying and revoking many tasks: the history is walked, and what is found is dealt with step by step.
+
+What comes in: filters. What goes out: counts, and what became of the first thousand tasks. A request stops at a number of
+tasks, at its time, or where what it stands on fails; then it says what it did, and going on is another request: whatever was
+dealt with is passed over.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from gateway.catalog.catalog import Catalog
+from gateway.errors import BackendError, LaunchError
+from gateway.flows.history import AT_A_TIME, Walk, begin
+from gateway.flows.launching import accept, publish
+from gateway.flows.looking import Look
+from gateway.flows.retrying import offer_retry
+from gateway.flows.revoking import Stop, revoke_all
+from gateway.flows.services import Services
+from gateway.history.bulk import (
+    MOST,
+    MOST_ITEMS,
+    BulkItem,
+    RetryManyAnswer,
+    RevokeManyAnswer,
+    is_to_revoke,
+    read_retry_many,
+    read_revoke_many,
+)
+from gateway.history.cursor import write_cursor
+from gateway.history.filters import Filters
+from gateway.launch.idempotency import digest_retry
+from gateway.launch.offer import Offer, Outcome
+from gateway.status.interpreting import Witness, conclude, interpret, is_final
+
+CURSOR_AT: Final = "/cursor"
+TIME_SHARE: Final = 0.75
+"""Of the deadline, after which no further step begins."""
+
+_DONE: Final = frozenset({"retried", "revoked"})
+
+
+class Dealt(Struct, frozen=True):
+    """What became of the tasks of one step; `failure` is what kept it from dealing with all of them."""
+
+    items: list[BulkItem]
+    failure: BackendError | None = None
+
+
+Deal = Callable[[Sequence[Look]], Awaitable[Dealt]]
+
+
+class _Sum(Struct, frozen=True, kw_only=True):
+    items: list[BulkItem]
+    is_complete: bool
+    cursor: str | None
+
+    def count(self, *outcomes: str) -> int:
+        return sum(item.outcome in outcomes for item in self.items)
+
+
+async def retry_many(
+    body: object, catalog: Catalog, services: Services, *, dry_run: bool, deadline_s: float, prefix: str
+) -> RetryManyAnswer:
+    """Retry all tasks that match, each once and as it was recorded.
+
+    Raises: RefusedParamsError; BackendError when nothing could be done.
+    """
+    read, filters = read_retry_many(body)
+    retrying = _Retrying(catalog, services, await services.ledger.identity(), dry_run=dry_run, prefix=prefix)
+    walk = await begin(filters, services, cursor=read.cursor, pointer=CURSOR_AT)
+    total = await _go(walk, filters, retrying.deal, deadline_s=deadline_s)
+    matched, retried = len(total.items), total.count("retried")
+    return RetryManyAnswer(
+        matched=matched,
+        retried=retried,
+        refused=matched - retried - total.count("matched"),
+        items=tuple(total.items[:MOST_ITEMS]),
+        is_complete=total.is_complete,
+        next_cursor=total.cursor,
+        dry_run=dry_run,
+    )
+
+
+async def revoke_many(body: object, services: Services, *, dry_run: bool, deadline_s: float) -> RevokeManyAnswer:
+    """Revoke all tasks that match and have not ended.
+
+    Raises: RefusedParamsError; BackendError when nothing could be done.
+    """
+    read, filters = read_revoke_many(body)
+
+    async def deal(looks: Sequence[Look]) -> Dealt:
+        ids = [
+            each.remembered.entry.task_id for each in looks if is_to_revoke(each.remembered, terminate=read.terminate)
+        ]
+        if dry_run:
+            return Dealt([BulkItem(task_id=each, outcome="matched") for each in ids])
+        done = await revoke_all(ids, services, stop=Stop(terminate=read.terminate))
+        finished = set(done.finished)
+        known = finished.union(done.revoked)
+        pairs = ((each, "finished" if each in finished else "revoked") for each in ids if each in known)
+        return Dealt([BulkItem(task_id=each, outcome=outcome) for each, outcome in pairs])
+
+    walk = await begin(filters, services, cursor=read.cursor, pointer=CURSOR_AT)
+    total = await _go(walk, filters, deal, deadline_s=deadline_s)
+    return RevokeManyAnswer(
+        matched=len(total.items),
+        revoked=total.count("revoked"),
+        finished=total.count("finished"),
+        items=tuple(total.items[:MOST_ITEMS]),
+        is_complete=total.is_complete,
+        next_cursor=total.cursor,
+        dry_run=dry_run,
+    )
+
+
+async def _go(walk: Walk, filters: Filters, deal: Deal, *, deadline_s: float) -> _Sum:
+    """Walk and deal until the end, or until it is enough.
+
+    Raises: BackendError when that happens before anything was done.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + TIME_SHARE * deadline_s
+    items: list[BulkItem] = []
+    while True:
+        before = walk.position
+        try:
+            step = await walk.step(min(AT_A_TIME, MOST - len(items)))
+            dealt = await deal([looked for looked, _ in step.found])
+        except BackendError as error:
+            step, dealt = None, Dealt([], error)
+        items += dealt.items
+        if dealt.failure is not None and not any(item.outcome in _DONE for item in items):
+            raise dealt.failure
+        if step is None or dealt.failure is not None:  # the same step again passes over what was dealt with
+            return _Sum(items=items, is_complete=False, cursor=_write(walk, before, filters))
+        if step.is_last:
+            return _Sum(items=items, is_complete=True, cursor=None)
+        if len(items) >= MOST or loop.time() > until:
+            return _Sum(items=items, is_complete=False, cursor=_write(walk, walk.position, filters))
+
+
+def _write(walk: Walk, position: str, filters: Filters) -> str | None:
+    return write_cursor(walk.source, position, filters) if position else None
+
+
+class _Retrying:
+    """Retries the tasks of a step."""
+
+    def __init__(self, catalog: Catalog, services: Services, identity: bytes, *, dry_run: bool, prefix: str) -> None:
+        self._catalog = catalog
+        self._services = services
+        self._identity = identity
+        self._is_dry_run = dry_run
+        self._prefix = prefix
+
+    async def deal(self, looks: Sequence[Look]) -> Dealt:
+        """Retry each task that was never retried."""
+        keys = [digest_retry(each.remembered.entry.task_id, identity=self._identity) for each in looks]
+        kept = await self._services.ledger.find_kept(keys)
+        wanted = [
+            looked for looked, known in zip(looks, kept, strict=True) if known is None and await self._conclude(looked)
+        ]
+        items: list[BulkItem] = []
+        offers: list[Offer] = []
+        for looked in wanted:
+            try:
+                offers.append(self._offer(looked))
+            except LaunchError as error:
+                items.append(BulkItem(task_id=looked.remembered.entry.task_id, outcome=error.code))
+        if self._is_dry_run:
+            return Dealt([*items, *(BulkItem(task_id=_name_source(each), outcome="matched") for each in offers)])
+        outcomes = await publish(offers, self._services) if offers else []
+        found = [await self._tell(*pair) for pair in zip(offers, outcomes, strict=True)]
+        failures = (each for each in outcomes if isinstance(each, BackendError))
+        return Dealt([*items, *(each for each in found if each is not None)], next(failures, None))
+
+    async def _conclude(self, looked: Look) -> bool:
+        """Tell whether a task has ended for good, which is written down before anything follows from it."""
+        remembered = looked.remembered
+        if remembered.end is not None:
+            return True
+        status = interpret(remembered, looked.record, Witness(now=self._services.clock()))
+        if not is_final(status):
+            return False
+        await self._services.ledger.settle(status.task_id, conclude(status))
+        return True
+
+    def _offer(self, looked: Look) -> Offer:
+        return offer_retry(
+            looked.remembered.entry,
+            {},
+            self._catalog,
+            self._services,
+            prefix=self._prefix,
+            force=False,
+            key=None,
+            identity=self._identity,
+        )
+
+    async def _tell(self, offer: Offer, outcome: Outcome) -> BulkItem | None:
+        """Tell what became of an offer; None where somebody else was faster."""
+        task_id = _name_source(offer)
+        try:
+            accepted = await accept(offer, outcome, self._services, prefix=self._prefix)
+        except (LaunchError, BackendError) as error:
+            return BulkItem(task_id=task_id, outcome=error.code)
+        if accepted.is_replay:
+            return None
+        return BulkItem(task_id=task_id, outcome="retried", retried_as=accepted.receipt.task_id)
+
+
+def _name_source(offer: Offer) -> str:
+    lineage = offer.launch.lineage
+    return lineage.retry_of if lineage else ""
