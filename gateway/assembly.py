@@ -96,6 +96,7 @@ class Parts:
             log=self.log,
             history=self.history,
             feed=self.feed,
+            deadline_s=self._deadline_s,
         )
 
     @property

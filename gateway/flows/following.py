@@ -1,7 +1,8 @@
 """Following a task that was launched: its status, its result."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 
 from gateway.errors import BackendError, NoResultError
 from gateway.flows.services import Services
@@ -16,17 +17,33 @@ async def follow(task_id: str, services: Services, *, prefix: str) -> TaskStatus
 
     Raises: UnknownTaskError, ForgottenTaskError; BackendError.
     """
+    over_at = asyncio.get_running_loop().time() + services.deadline_s
     remembered, record = await services.recall(task_id)
-    return await tell(remembered, record, services, prefix=prefix)
+    return await tell(remembered, record, services, prefix=prefix, over_at=over_at)
 
 
-async def tell(remembered: Remembered, record: ResultRecord | None, services: Services, *, prefix: str) -> TaskStatus:
-    """Tell what was found of a task; a final status is written down before anybody reads it, so that it stays."""
-    chain = await _find_chain(remembered.chain, services) if remembered.chain else ()
+async def tell(
+    remembered: Remembered,
+    record: ResultRecord | None,
+    services: Services,
+    *,
+    prefix: str,
+    over_at: float | None = None,
+) -> TaskStatus:
+    """Tell what was found of a task; a final status is written down before anybody reads it, so that it stays.
+
+    Units: `over_at` is the moment, by the loop's clock, by which whoever asked must have an answer.
+    Raises: BackendError.
+    """
+    chain: tuple[Link, ...] = ()
+    if remembered.chain:
+        async with _until(over_at):
+            chain = await _find_chain(remembered.chain, services)
     status = interpret(remembered, record, _bear_witness(remembered, record, services, chain=chain, prefix=prefix))
     if remembered.end is None and is_final(status):
         with suppress(BackendError):  # then whoever reads it next writes it down
-            await services.ledger.settle(task_id=status.task_id, end=conclude(status))
+            async with _until(over_at):
+                await services.ledger.settle(task_id=status.task_id, end=conclude(status))
     return status
 
 
@@ -55,6 +72,15 @@ async def load_result(task_id: str, services: Services) -> object:
     if raw is None:
         raise NoResultError
     return read_record(raw).result
+
+
+@asynccontextmanager
+async def _until(over_at: float | None) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout_at(over_at):
+            yield
+    except TimeoutError as error:
+        raise BackendError("ledger or result backend do not answer in time") from error
 
 
 async def _find_chain(task_ids: Sequence[str], services: Services) -> tuple[Link, ...]:

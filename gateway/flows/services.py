@@ -46,6 +46,8 @@ class Services(Struct, frozen=True, kw_only=True):
     log: TaskLog
     history: History
     feed: Feed
+    deadline_s: float = 2.0
+    """Longest time that an answer may take which has nobody to wait for."""
     clock: Callable[[], datetime] = read_clock
     draw_entropy: Callable[[int], bytes] = field(default_factory=Entropy)
 

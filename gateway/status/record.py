@@ -53,19 +53,19 @@ def read_found(found: Found) -> ResultRecord:
 def read_record(raw: bytes) -> ResultRecord:
     """Read one record; what cannot be read is `UNREADABLE`."""
     try:
-        meta = _load(raw)
+        meta, is_safe = _load(raw)
     except (ValueError, RecursionError):
         return UNREADABLE
-    return read_meta(meta)
+    return read_meta(meta, is_safe=is_safe)
 
 
-def read_meta(meta: object) -> ResultRecord:
-    """Read a record that has been parsed."""
+def read_meta(meta: object, *, is_safe: bool = False) -> ResultRecord:
+    """Read a record that has been parsed; `is_safe` says that all of it can be shown as it is."""
     if not isinstance(meta, dict) or not isinstance(meta.get("status"), str):
         return UNREADABLE
     return ResultRecord(
         status=_clean(meta["status"][:MAX_STATUS]),
-        result=make_safe(meta.get("result")),
+        result=meta.get("result") if is_safe else make_safe(meta.get("result")),
         traceback=_as(meta.get("traceback"), str),
         finished_at=_read_moment(meta.get("date_done")),
         worker=_as(meta.get("worker"), str),
@@ -104,12 +104,14 @@ def _make_object_safe(value: dict[Any, Any], depth: int) -> Any:
     return {_clean(key): make_safe(item, depth=depth) for key, item in value.items()}
 
 
-def _load(raw: bytes) -> Any:
+def _load(raw: bytes) -> tuple[Any, bool]:
+    """Parse a record, and tell whether it can be shown as it is: strict JSON, not deep, without an envelope of Kombu's."""
     try:
-        return msgspec.json.decode(raw)
+        meta = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         # Python writes NaN and lone surrogates that strict JSON refuses; its own reader takes them back.
-        return json.loads(raw)
+        return json.loads(raw), False
+    return meta, b"__type__" not in raw and raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH
 
 
 def _clean(text: str) -> str:
