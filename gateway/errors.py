@@ -230,7 +230,7 @@ class NoResultError(GatewayError):
         super().__init__("the result backend holds nothing of this task: it has not ended, or its result has expired")
 
 
-Reason = Literal["unavailable", "full", "read_only", "login", "busy", "refused"]
+Reason = Literal["unavailable", "full", "read_only", "cannot_save", "login", "busy", "refused"]
 """Why something the gateway stands on does not serve: each is mended differently."""
 
 

@@ -110,7 +110,7 @@ def run_worker(
 
 def find_listener(url: str) -> psutil.Process:
     """Find the process that listens on the port of a URL."""
-    port = int(url.rpartition(":")[2].rstrip("/"))
+    port = int(url.rpartition(":")[2].partition("/")[0])
     return next(
         psutil.Process(each.pid)
         for each in psutil.net_connections("tcp")

@@ -33,8 +33,10 @@ class BlockingCalls:
         self._blame = blame
         self._under_way = 0
 
-    async def run(self, call: Callable[[], T], *, when_late: BackendError | None = None) -> T:
-        """Run a call and return its value.
+    async def run(
+        self, call: Callable[[], T], *, when_late: BackendError | None = None, within_s: float | None = None
+    ) -> T:
+        """Run a call and return its value; `within_s` is for one whose deadline is nearer.
 
         Raises: the pool's own error when it failed, was refused, or had not begun by the deadline; `when_late`, or again
             the pool's own, when it was under way by then; a BackendError of the call's own as it is.
@@ -45,7 +47,7 @@ class BlockingCalls:
         future = asyncio.wrap_future(submitted)
         self._under_way += 1
         future.add_done_callback(self._finish)
-        done, _ = await asyncio.wait([future], timeout=self._deadline_s)
+        done, _ = await asyncio.wait([future], timeout=self._deadline_s if within_s is None else within_s)
         if not done:
             # Only a call that no thread has taken yet can still be called off.
             is_called_off = submitted.cancel()

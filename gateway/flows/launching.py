@@ -4,6 +4,7 @@ What comes in: wishes. What goes out: receipts, and whether they are new. A slot
 free: its holders are asked for when somebody wants it, and never before.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -19,6 +20,7 @@ from gateway.errors import (
     LaunchError,
     QueueFullError,
     RefusedParamsError,
+    UncertainPublishError,
     WithheldError,
 )
 from gateway.flows.revoking import Stop, revoke_all
@@ -56,10 +58,11 @@ async def launch(wish: Wish, catalog: Catalog, services: Services, *, prefix: st
 
     Raises: LaunchError when the wish is refused; BackendError when the ledger or the broker does not answer.
     """
+    due = services.find_due()
     prepared = prepare(wish, catalog, now=services.clock())
     offer = await _make_offer(prepared, services, prefix=prefix, key=key, wish=wish)
-    outcomes = await publish([offer], services)
-    return await accept(offer, outcomes[0], services, prefix=prefix)
+    outcomes = await publish([offer], services, due=due)
+    return await accept(offer, outcomes[0], services, prefix=prefix, due=due)
 
 
 async def launch_batch(
@@ -69,7 +72,7 @@ async def launch_batch(
 
     Raises: RefusedParamsError with every fault of every item, if one depends on all and any is not sound.
     """
-    now = services.clock()
+    now, due = services.clock(), services.find_due()
     prepared = [_prepare_item(item, catalog, now) for item in batch.items]
     sound = [each for each in prepared if isinstance(each, Launch)]
     if batch.all_or_nothing and len(sound) < len(prepared):
@@ -77,9 +80,9 @@ async def launch_batch(
     identity = await services.ledger.identity()
     batch_id = _mint(now, services, identity)
     offers = [Offer(launch=replace(name_launch(each, services, identity), batch_id=batch_id)) for each in sound]
-    outcomes = await publish(offers, services, all_or_nothing=batch.all_or_nothing)
+    outcomes = await publish(offers, services, due=due, all_or_nothing=batch.all_or_nothing)
     pairs = zip(offers, outcomes, strict=True)
-    answers = iter([await _accept_item(*pair, services, prefix=prefix) for pair in pairs])
+    answers = iter([await _accept_item(*pair, services, prefix=prefix, due=due) for pair in pairs])
     return batch_id, [next(answers) if isinstance(each, Launch) else each for each in prepared]
 
 
@@ -118,22 +121,37 @@ def _mint(moment: datetime, services: Services, identity: bytes) -> str:
     return mint(now_ms=int(moment.timestamp() * 1000), entropy=entropy, identity=identity)
 
 
-async def publish(offers: Sequence[Offer], services: Services, *, all_or_nothing: bool = False) -> list[Outcome]:
+async def publish(
+    offers: Sequence[Offer], services: Services, *, due: float, all_or_nothing: bool = False
+) -> list[Outcome]:
     """Publish offers; those whose slots are held are offered again once it is known which holders have ended."""
-    outcomes = await services.publisher.publish(offers, all_or_nothing=all_or_nothing)
+    if services.is_just_begun(due):  # a publisher has a deadline of its own
+        outcomes = await services.publisher.publish(offers, all_or_nothing=all_or_nothing)
+    else:
+        outcomes = await _publish_by(due, offers, services, all_or_nothing=all_or_nothing)
     for _ in range(ROUNDS):
         holders = {holder for outcome in outcomes if isinstance(outcome, Held) for holder in outcome.holders}
         if not holders:
             break
-        finished = await _find_finished(holders, services)
+        finished = await _find_finished(holders, services, due=due)
         again = _choose_again(offers, outcomes, finished, all_or_nothing=all_or_nothing)
         if not again:
             break
         renewed = [replace(offers[index], finished=tuple(finished), may_replace=True) for index in again]
-        answers = await services.publisher.publish(renewed, all_or_nothing=all_or_nothing)
+        answers = await _publish_by(due, renewed, services, all_or_nothing=all_or_nothing)
         for index, answer in zip(again, answers, strict=True):
             outcomes[index] = answer
     return outcomes
+
+
+async def _publish_by(
+    due: float, offers: Sequence[Offer], services: Services, *, all_or_nothing: bool
+) -> list[Outcome]:
+    try:
+        async with asyncio.timeout_at(due):
+            return await services.publisher.publish(offers, all_or_nothing=all_or_nothing)
+    except TimeoutError:
+        return [UncertainPublishError(offer.launch.task_id) for offer in offers]
 
 
 def _choose_again(
@@ -154,12 +172,13 @@ def _may_happen(offer: Offer, outcome: Outcome, finished: set[str]) -> bool:
     return offer.launch.slot.on_conflict == "replace" or not finished.isdisjoint(outcome.holders)
 
 
-async def _find_finished(holders: Iterable[str], services: Services) -> set[str]:
+async def _find_finished(holders: Iterable[str], services: Services, *, due: float) -> set[str]:
     """Find the tasks that have ended; while the result backend is away, none is known to have."""
     ids = sorted(holders)
     try:
-        asked, also_asked = services.ledger.find(ids), services.results.find(ids)
-        known = list(zip(ids, await asked, await also_asked, strict=True))
+        async with services.in_time(due):
+            asked, also_asked = services.ledger.find(ids), services.results.find(ids)
+            known = list(zip(ids, await asked, await also_asked, strict=True))
     except BackendError:
         return set()
     return {task_id for task_id, row, raw in known if _has_ended(row, raw)}
@@ -172,7 +191,7 @@ def _has_ended(remembered: Remembered | None, raw: Found | None) -> bool:
     return record is not None and record.status in CELERY_FINAL
 
 
-async def accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: str) -> Accepted:
+async def accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: str, due: float) -> Accepted:
     """Answer an outcome.
 
     Raises: LaunchError or BackendError for one that is no launch.
@@ -186,11 +205,12 @@ async def accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: 
                 receipt = replace(
                     receipt, message=f"{receipt.message}: its broker is away, and gets it when it is back"
                 )
-            return Accepted(await _replace(receipt, replaced, services) if replaced else receipt)
+            return Accepted(await _replace(receipt, replaced, services, due=due) if replaced else receipt)
         case Known(remembrance=remembrance, number=number):
             return Accepted(replay(offer.claims[number], remembrance), is_replay=True)
         case Held(holders=holders):
-            return await _join(offer, holders, services, prefix=prefix)
+            async with services.in_time(due):
+                return await _join(offer, holders, services, prefix=prefix)
         case QueueFull(depth=depth):
             raise QueueFullError(depth)
         case Withheld():
@@ -199,9 +219,11 @@ async def accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: 
             raise outcome
 
 
-async def _accept_item(offer: Offer, outcome: Outcome, services: Services, *, prefix: str) -> Receipt | GatewayError:
+async def _accept_item(
+    offer: Offer, outcome: Outcome, services: Services, *, prefix: str, due: float
+) -> Receipt | GatewayError:
     try:
-        return (await accept(offer, outcome, services, prefix=prefix)).receipt
+        return (await accept(offer, outcome, services, prefix=prefix, due=due)).receipt
     except GatewayError as error:
         return error
 
@@ -223,8 +245,9 @@ async def _join(offer: Offer, holders: tuple[str, ...], services: Services, *, p
     return Accepted(receipt)
 
 
-async def _replace(receipt: Receipt, replaced: tuple[str, ...], services: Services) -> Receipt:
+async def _replace(receipt: Receipt, replaced: tuple[str, ...], services: Services, *, due: float) -> Receipt:
     """Take back the tasks that lost their slot, or have them stopped; the ledger holds their revokes already."""
     with suppress(BackendError):  # the launch is a fact, and the revoke stays on record
-        await revoke_all(replaced, services, stop=Stop(terminate=True))
+        async with services.in_time(due):
+            await revoke_all(replaced, services, stop=Stop(terminate=True))
     return replace(receipt, replaced=replaced)

@@ -26,11 +26,13 @@ async def retry(
 
     Raises: UnknownTaskError, ForgottenTaskError; TaskUnfinishedError; LaunchError; BackendError.
     """
-    remembered, record = await services.recall(task_id)
-    status = await tell(remembered, record, services, prefix=prefix)
+    due = services.find_due()
+    async with services.in_time(due):
+        remembered, record = await services.recall(task_id)
+        status = await tell(remembered, record, services, prefix=prefix)
+        identity = await services.ledger.identity()
     if not is_final(status):
         raise TaskUnfinishedError(status.status)
-    identity = await services.ledger.identity()
     offer = offer_retry(
         remembered.entry,
         body.params,
@@ -41,8 +43,8 @@ async def retry(
         key=key,
         identity=identity,
     )
-    outcomes = await publish([offer], services)
-    return await accept(offer, outcomes[0], services, prefix=prefix)
+    outcomes = await publish([offer], services, due=due)
+    return await accept(offer, outcomes[0], services, prefix=prefix, due=due)
 
 
 def offer_retry(

@@ -1,16 +1,21 @@
 """What the flows work with."""
 
+import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Never
 
 from msgspec import Struct, field
 
-from gateway.errors import ForgottenTaskError, UnknownTaskError
+from gateway.errors import BackendError, ForgottenTaskError, UnknownTaskError
 from gateway.launch.task_id import is_minted_here, is_task_id
 from gateway.ports import Changes, Feed, History, Ledger, Publisher, Remembered, Results, TaskLog, Workers
 from gateway.status.record import ResultRecord, read_found
+
+JUST_BEGUN = 0.9
+"""A request that has so much of its time left has hardly begun."""
 
 
 def read_clock() -> datetime:
@@ -50,6 +55,28 @@ class Services(Struct, frozen=True, kw_only=True):
     """Longest time that an answer may take which has nobody to wait for."""
     clock: Callable[[], datetime] = read_clock
     draw_entropy: Callable[[int], bytes] = field(default_factory=Entropy)
+    deadline_s: float = 2.0
+    """How long the steps of one request may wait in all."""
+
+    def find_due(self) -> float:
+        """Return the moment, by the loop's clock, when a request that begins now must have its answer."""
+        return asyncio.get_running_loop().time() + self.deadline_s
+
+    def is_just_begun(self, due: float) -> bool:
+        """Tell whether hardly any of a request's time has been used."""
+        return due - asyncio.get_running_loop().time() > self.deadline_s * JUST_BEGUN
+
+    @asynccontextmanager
+    async def in_time(self, due: float) -> AsyncIterator[None]:
+        """Bound steps that launch nothing.
+
+        Raises: BackendError when they were not done by `due`.
+        """
+        try:
+            async with asyncio.timeout_at(due):
+                yield
+        except TimeoutError as error:
+            raise BackendError("ledger, broker or result backend do not answer in time") from error
 
     async def remember(self, task_id: str) -> Remembered:
         """Return what the ledger knows of a task.

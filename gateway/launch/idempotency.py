@@ -6,6 +6,7 @@ Source: IETF draft-ietf-httpapi-idempotency-key-header.
 """
 
 import re
+from datetime import timedelta
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ from gateway.launch.launch import Launch, LedgerEntry, Receipt
 KEEP_S = 86_400
 """How long a key is remembered."""
 PENDING_S = 60
-"""How long a key is held for a launch whose publish has not ended; only where that takes a second step."""
+"""Older than that, a launch whose publish has not ended never will: its gateway died on the way."""
 KeyState = Literal["done", "pending", "uncertain"]
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _ENCODER = msgspec.json.Encoder(order="sorted")
@@ -115,7 +116,12 @@ def replay(claim: Claim, known: bytes) -> Receipt:
         raise AlreadyRetriedError(first.task_id) if claim.is_of_retry else IdempotencyKeyReusedError
     if first.state == "uncertain":
         raise UncertainPublishError(first.task_id)
-    if first.state == "pending" or first.receipt is None:
+    if first.receipt is None:
+        raise LaunchInFlightError
+    if first.state == "pending":
+        now = claim.remembrance.receipt.launched_at if claim.remembrance.receipt else first.receipt.launched_at
+        if now - first.receipt.launched_at > timedelta(seconds=PENDING_S):
+            raise UncertainPublishError(first.task_id)
         raise LaunchInFlightError
     return first.receipt
 

@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 
-import psutil
 import pytest
 from redis.asyncio import Redis
 
@@ -20,6 +18,7 @@ from gateway.errors import BrokerUnavailableError, UncertainPublishError
 from gateway.launch.launch import Launch
 from gateway.launch.offer import Offer, Outcome, Published
 from tests.backends.test_message import make_launch
+from tests.harness import find_listener, suspended
 
 DEADLINE_S = 0.5
 IDS = [f"01890000-0000-7000-8000-{number:012x}" for number in range(2000)]
@@ -115,29 +114,13 @@ async def test_a_full_redis_refuses_the_whole_transaction(client: Redis) -> None
     assert 0 == await client.dbsize()
 
 
-@contextmanager
-def frozen(url: str) -> Iterator[None]:
-    """Stop the server behind a URL with SIGSTOP for the length of the block."""
-    port = int(url.rpartition(":")[2].partition("/")[0])
-    server = next(
-        psutil.Process(each.pid)
-        for each in psutil.net_connections("tcp")
-        if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid
-    )
-    server.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        server.send_signal(signal.SIGCONT)
-
-
 async def test_a_frozen_redis_is_uncertain_within_the_deadline() -> None:
     """The launch that was sent says that it may run; those behind it, that they certainly do not."""
     with embedded_valkey() as url:
         client = connect(url, deadline_s=DEADLINE_S)
         publisher = make_publisher(client)
         await publish(publisher, make_launch(task_id=IDS[0]))
-        with frozen(url):
+        with suspended(find_listener(url)):
             began = time.monotonic()
             sent = asyncio.create_task(publish(publisher, make_launch(task_id=IDS[1])))
             commit = publisher._commit

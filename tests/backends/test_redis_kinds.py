@@ -200,7 +200,7 @@ async def fill_connections(_: str, client: Redis) -> None:
     ("ail", "code", "sentence"),
     [
         pytest.param(fill, "broker_full", "the broker is out of memory", id="OOM"),
-        pytest.param(break_disk, "broker_read_only", "the broker cannot save to its disk", id="MISCONF"),
+        pytest.param(break_disk, "broker_cannot_save", "the broker cannot save to its disk", id="MISCONF"),
         pytest.param(follow_another, "broker_read_only", "the broker is a read-only replica", id="READONLY"),
         pytest.param(want_password, "broker_login", "the broker refuses the password, or wants one", id="NOAUTH"),
         pytest.param(fill_connections, "broker_busy", "the broker has no connection left", id="max clients"),

@@ -1,7 +1,6 @@
 """RabbitMQ with the ledger in Redis: a launch is a fact once it is recorded, and leaves when the broker is there."""
 
 import asyncio
-import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ import pytest
 from kombu import Connection, Queue
 
 from gateway.demo.valkey import embedded_valkey
+from tests.flood import flood, post
 from tests.harness import find_listener, finish, run_gateway, run_worker, suspended, wait_for
 from tests.rabbitmq import run_rabbitmq
 
@@ -130,37 +130,19 @@ def test_a_dead_broker_costs_no_launch(tmp_path: Path, ledger: str) -> None:
 def test_a_frozen_broker_is_waited_for_no_longer_than_the_deadline(tmp_path: Path, ledger: str, node: str) -> None:
     """1,000 launches at once: each answered in time and kept; it thaws, and every one of them is in the queue."""
     with (
-        run_gateway(tmp_path / "g.log", broker_url=node, redis_url=ledger) as url,
+        run_gateway(tmp_path / "g.log", broker_url=node, redis_url=ledger, deadline_s="1") as url,
         httpx.Client(base_url=url, timeout=10) as http,
     ):
         launch(http)
         with suspended(find_listener(node)):
-            answers = asyncio.run(flood(url, 1000))
+            answers = asyncio.run(flood(url, [post(f"{API}/tasks/launch", BODY)] * 1000))
         ids: list[str] = []
-        accepted = {json.loads(answer.partition(b"\r\n\r\n")[2])["task_id"] for answer, _ in answers}
+        accepted = {answer.body["task_id"] for answer in answers}
         wait_for("the outbox", lambda: ids.extend(read_queue(node)) or accepted <= set(ids), limit_s=40)
 
-    assert {b"HTTP/1.1 200"} == {answer[:12] for answer, _ in answers}
+    assert {200} == {answer.status for answer in answers}
     assert 1000 == len(accepted)
-    assert max(waited_s for _, waited_s in answers) < 2.5
-
-
-async def flood(url: str, count: int) -> list[tuple[bytes, float]]:
-    """Launch many tasks at once, each over a connection of its own; return the answers and how long each took."""
-    port = int(url.rpartition(":")[2])
-    body = json.dumps(BODY).encode()
-    head = f"POST {API}/tasks/launch HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
-    request = f"{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-
-    async def post() -> tuple[bytes, float]:
-        began = time.monotonic()
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(request)
-        answer = await reader.read()
-        writer.close()
-        return answer, time.monotonic() - began
-
-    return await asyncio.gather(*(post() for _ in range(count)))
+    assert max(answer.waited_s for answer in answers) < 1.5
 
 
 def test_a_quorum_queue_is_used_as_it_is(tmp_path: Path, ledger: str, node: str) -> None:
@@ -198,7 +180,7 @@ STEPS = ("before_confirm", "confirmed", "cleared", "before_answer")
 
 def test_a_gateway_that_dies_on_the_way_loses_nothing(tmp_path: Path, ledger: str, node: str) -> None:
     """Killed at each step of a launch: what is in the ledger is sent by the next gateway, under the same id."""
-    urls = {"broker_url": node, "redis_url": ledger}
+    urls = {"broker_url": node, "redis_url": ledger, "deadline_s": "0.5"}
     for step in STEPS:
         with run_gateway(tmp_path / "g.log", **urls, kill_at=step) as url, pytest.raises(httpx.TransportError):
             httpx.post(f"{url}{API}/tasks/launch", json=BODY, headers={"Idempotency-Key": step}, timeout=10)

@@ -19,3 +19,14 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield world
     finally:
         world.close()
+
+
+@pytest.fixture
+def bare_world(tmp_path: Path) -> Iterator[World]:
+    """Valkey alone: what is published stays in the queue."""
+    world = World(tmp_path)
+    try:
+        world.start_broker()
+        yield world
+    finally:
+        world.close()

@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,25 +19,14 @@ TOGETHER = 20
 pytestmark = pytest.mark.timeout(60 + TIMES * len(STEPS) * 10)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """Valkey alone: what is published stays in the queue."""
-    world = World(tmp_path)
-    try:
-        world.start_broker()
-        yield world
-    finally:
-        world.close()
-
-
-def test_a_launch_survives_the_death_of_its_gateway_at_every_step(world: World) -> None:
+def test_a_launch_survives_the_death_of_its_gateway_at_every_step(bare_world: World) -> None:
     """Others are under way with it; each is answered in the end, recorded once and queued once."""
     answers: list[tuple[str, str]] = []
     for index, step in enumerate(step for step in STEPS for _ in range(TIMES)):
-        world.start_gateway(TASK_GATEWAY_KILL_AT=f"{step}:{index % TOGETHER + 1}")
-        answers += asyncio.run(insist_through_a_death(world, first=index * TOGETHER))
-        world.kill("gateway")
-    with world.connect() as client:
+        bare_world.start_gateway(TASK_GATEWAY_KILL_AT=f"{step}:{index % TOGETHER + 1}")
+        answers += asyncio.run(insist_through_a_death(bare_world, first=index * TOGETHER))
+        bare_world.kill("gateway")
+    with bare_world.connect() as client:
         queued = Counter(json.loads(raw)["headers"]["id"] for raw in client.lrange("faults", 0, -1))
         rows = {key.decode().removeprefix("gateway:task:") for key in client.scan_iter("gateway:task:*")}
 

@@ -55,7 +55,7 @@ class World:
             "GATEWAY_PORT": str(self.gateway_port),
             "GATEWAY_WORKERS_REFRESH_S": "60",
         }
-        self._start("gateway", [sys.executable, "-m", "gateway", "serve"], **env, **settings)
+        self._start("gateway", [sys.executable, "-m", "gateway", "serve"], **(env | settings))
         wait_for("the gateway", self._listens)
 
     def start_worker(self, name: str = "worker", *, concurrency: int = 2) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -96,3 +97,24 @@ def test_only_an_ended_launch_of_the_same_request_is_replayed(
     with pytest.raises(error):
         replay(copy.copy(made), known)
     assert isinstance(made.remembrance, Remembrance)
+
+
+def test_a_publish_that_nobody_will_end_any_more_is_uncertain() -> None:
+    """Its gateway died on the way: the key tells of its task for as long as it is kept, and never says "in flight" for ever."""
+    first, later = claim({"a": 1}), claim({"a": 1})
+    receipt = later.remembrance.receipt
+    assert receipt is not None
+    later = msgspec.structs.replace(
+        later,
+        remembrance=msgspec.structs.replace(
+            later.remembrance,
+            task_id="another",
+            receipt=msgspec.structs.replace(receipt, launched_at=receipt.launched_at + timedelta(seconds=61)),
+        ),
+    )
+
+    with pytest.raises(LaunchInFlightError):
+        replay(first, first.encode("pending"))
+    with pytest.raises(UncertainPublishError) as caught:
+        replay(later, first.encode("pending"))
+    assert first.remembrance.task_id == caught.value.task_id

@@ -18,6 +18,8 @@ from gateway.ports import Revocation
 
 THREADS = 4
 BACKLOG = 256
+SILENT_S = 10.0
+"""How long a message that was not confirmed tells against the broker: one that is out of memory accepts connections."""
 
 
 class KombuSender:
@@ -28,23 +30,31 @@ class KombuSender:
         self.warnings: tuple[str, ...] = ()
         self._app = app
         self._existing = existing
+        self._silent_until = 0.0
         self._calls = make_broker_calls(size=THREADS, backlog=BACKLOG, deadline_s=deadline_s, name="publish")
 
-    async def send(self, launch: Launch, *, not_after: float) -> None:
+    async def send(self, launch: Launch, *, within_s: float, not_after: float) -> None:
         """Publish, and wait for the broker's confirm.
 
         Raises: BrokerUnavailableError; UncertainPublishError when the deadline passed after the call had begun.
         """
         call = partial(self._send, launch, not_after=not_after)
-        await self._calls.run(call, when_late=UncertainPublishError(launch.task_id))
+        try:
+            await self._calls.run(call, when_late=UncertainPublishError(launch.task_id), within_s=within_s)
+        except UncertainPublishError:
+            self._silent_until = time.monotonic() + SILENT_S
+            raise
+        self._silent_until = 0.0
 
     async def withdraw(self, wanted: Sequence[Withdrawal], wish: Revocation) -> dict[str, Taking]:  # noqa: ARG002 - see below
         """Take nothing back: AMQP knows no way to take one message out of a queue."""
         return {}
 
     async def check(self) -> None:
-        """Return when the broker accepts a connection."""
+        """Return when the broker accepts a connection, and has confirmed the last message."""
         await self._calls.run(self._connect)
+        if time.monotonic() < self._silent_until:
+            raise BrokerUnavailableError("the broker did not confirm the last message")
 
     def close(self) -> None:
         """Let the threads go, and their connections."""
@@ -52,12 +62,12 @@ class KombuSender:
         self._app.close()
 
     def _send(self, launch: Launch, *, not_after: float) -> None:
-        """Publish in two steps: until the connection stands, an error is certain; after that, only a refusal is.
+        """Publish in two steps: until the channel stands, an error is certain; after that, only a refusal is.
 
         Raises: UncertainPublishError when the connection broke before the confirm.
         """
         with self._app.producer_or_acquire() as producer:
-            producer.connection.ensure_connection(max_retries=1, interval_start=0)
+            _open_channel(producer)
             if time.monotonic() > not_after:
                 raise BrokerUnavailableError("the broker's turn came too late: somebody else may send this by now")
             try:
@@ -116,3 +126,18 @@ class KombuSender:
     def _connect(self) -> None:
         with self._app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=None)
+
+
+def _open_channel(producer: Producer) -> None:
+    """Have a channel that stands, on a connection that the broker has not closed since its last use."""
+    connection = producer.connection
+    connection.ensure_connection(max_retries=1, interval_start=0)
+    if connection.transport.driver_type == "amqp":
+        try:
+            connection.drain_events(timeout=0)
+        except TimeoutError:
+            pass  # nothing to read: it is as it was left
+        except (*connection.connection_errors, *connection.channel_errors):
+            connection.collapse()
+            connection.ensure_connection(max_retries=1, interval_start=0)
+    _ = producer.channel

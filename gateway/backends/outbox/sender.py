@@ -14,9 +14,10 @@ class Sender(Protocol):
     name: str
     warnings: tuple[str, ...]
 
-    async def send(self, launch: Launch, *, not_after: float) -> None:
+    async def send(self, launch: Launch, *, within_s: float, not_after: float) -> None:
         """Send a launch's message, unless it is later than `not_after` on the monotonic clock.
 
+        Units: the answer comes within `within_s`.
         Raises: BrokerUnavailableError when nothing was sent; UncertainPublishError when that is not known.
         """
 
@@ -39,9 +40,10 @@ class SplitSender:
         self._plain = plain
         self._other = other
 
-    async def send(self, launch: Launch, *, not_after: float) -> None:
+    async def send(self, launch: Launch, *, within_s: float, not_after: float) -> None:
         """Send a launch's message."""
-        await (self._plain if launch.is_plain else self._other).send(launch, not_after=not_after)
+        sender = self._plain if launch.is_plain else self._other
+        await sender.send(launch, within_s=within_s, not_after=not_after)
 
     async def withdraw(self, wanted: Sequence[Withdrawal], wish: Revocation) -> dict[str, Taking]:
         """Take the messages of tasks back, whoever wrote them."""

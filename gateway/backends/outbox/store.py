@@ -27,9 +27,9 @@ from gateway.launch.offer import Offer, Outcome
 from gateway.launch.withdrawal import Taking
 from gateway.ports import Revocation
 
-HOLD_S: Final = 10.0
-"""For so long after it was taken in hand a parked launch is left to whoever took it."""
-LEASE_S: Final = 10.0
+DEADLINES_HELD: Final = 5
+"""For so many deadlines after it was taken in hand a parked launch is left to whoever took it; the sweeper's lease is as
+long. Half of them to begin a send, one to end it, and the rest in reserve."""
 UNPARK: Final = "\n".join(
     (load_script("tell", "revocation"), files(__package__).joinpath("unpark.lua").read_text(encoding="utf-8"))
 )
@@ -44,8 +44,9 @@ class OutboxStore:
     def __init__(self, client: Redis, *, prefix: str, deadline_s: float) -> None:
         self._client = client
         self._prefix = prefix
-        self._deadline_s = deadline_s
-        self.lease = Lease(client, key=f"{prefix}sweeper", lease_s=LEASE_S)
+        self.deadline_s = deadline_s
+        self.hold_s = deadline_s * DEADLINES_HELD
+        self.lease = Lease(client, key=f"{prefix}sweeper", lease_s=self.hold_s)
         self._commit = GroupCommit(
             client, prefix=prefix, deadline_s=deadline_s, failure=LedgerUnavailableError, what="the ledger"
         )
@@ -110,7 +111,7 @@ class OutboxStore:
     async def take(self, *, count: int) -> tuple[Launch, ...]:
         """Take the launches that are due; none while another process sweeps."""
         async with self._guarded():
-            parked = await self.lease.run(SWEEP, self._prefix, int(HOLD_S * 1000), count)
+            parked = await self.lease.run(SWEEP, self._prefix, int(self.hold_s * 1000), count)
         return tuple(_LAUNCH.decode(each) for each in parked or ())
 
     def _claim_key(self, digest: str) -> str:
@@ -120,4 +121,4 @@ class OutboxStore:
         return f"{self._prefix}outbox:{task_id}"
 
     def _guarded(self) -> AbstractAsyncContextManager[None]:
-        return guarded(LedgerUnavailableError, "the ledger", deadline_s=self._deadline_s)
+        return guarded(LedgerUnavailableError, "the ledger", deadline_s=self.deadline_s)

@@ -10,7 +10,7 @@ import time
 import structlog
 
 from gateway.backends.outbox.sender import Sender
-from gateway.backends.outbox.store import HOLD_S, OutboxStore
+from gateway.backends.outbox.store import OutboxStore
 from gateway.errors import BackendError, BrokerUnavailableError, UncertainPublishError
 from gateway.launch.launch import Launch
 from gateway.ports import Results
@@ -59,7 +59,8 @@ class Sweeper:
             return 0
         heard_of = await self._results.find([launch.task_id for launch in launches])
         pairs = zip(launches, heard_of, strict=True)
-        sending = (self._send(launch, began + HOLD_S / 2, is_known=raw is not None) for launch, raw in pairs)
+        not_after = began + self._store.hold_s / 2
+        sending = (self._send(launch, not_after, is_known=raw is not None) for launch, raw in pairs)
         sent = sum(await asyncio.gather(*sending))
         if sent:
             _log.info("outbox_swept", sent=sent, fence=self._store.lease.fence)
@@ -70,11 +71,12 @@ class Sweeper:
         try:
             # What a worker has heard of was sent, though nobody saw it confirmed.
             if not is_known:
-                await self._sender.send(launch, not_after=not_after)
+                await self._sender.send(launch, within_s=self._store.deadline_s, not_after=not_after)
             await self._store.clear(launch.task_id)
         except UncertainPublishError:
             return False
         except BrokerUnavailableError:
-            await self._store.release(launch.task_id)
+            if time.monotonic() < not_after:  # later it is in the hands of whoever has the lease by then
+                await self._store.release(launch.task_id)
             return False
         return True

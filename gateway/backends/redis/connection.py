@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -16,6 +16,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from gateway.errors import BackendError, Reason
 from gateway.settings import DEFAULT_MASTER
 
+PROBE_KEEP_S: Final = 60
 MAX_CONNECTIONS: Final = 32
 """Beyond that a command waits for a free one; the publisher needs one."""
 SENTINEL: Final = "sentinel://"
@@ -102,6 +103,17 @@ async def guarded(to: type[BackendError], what: str, *, deadline_s: float) -> As
             yield
 
 
+async def check_write(client: Redis, key: str, *, to: type[BackendError], what: str, deadline_s: float) -> None:
+    """Return when a server takes a write: one that is full or read-only answers a ping all the same.
+
+    A key that the server keeps from this user says nothing of the keys that matter.
+    Raises: `to`.
+    """
+    async with guarded(to, what, deadline_s=deadline_s):
+        with suppress(redis.exceptions.NoPermissionError):
+            await client.set(key, b"", ex=PROBE_KEEP_S)
+
+
 def blame(error: Exception, *, to: type[BackendError], what: str) -> BackendError:
     """Say in a few words what ails a Redis, without its address or any payload."""
     signed = (found for sign, found in _SIGNS.items() if str(error).startswith(sign))
@@ -111,7 +123,7 @@ def blame(error: Exception, *, to: type[BackendError], what: str) -> BackendErro
 
 
 _SIGNS: dict[str, tuple[Reason, str]] = {
-    "MISCONF": ("read_only", "cannot save to its disk"),
+    "MISCONF": ("cannot_save", "cannot save to its disk"),
     "OOM": ("full", "is out of memory"),
     "READONLY": ("read_only", "is a read-only replica"),
     "NOREPLICAS": ("read_only", "has too few replicas"),

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from gateway.backends.redis.connection import guarded, translated
+from gateway.backends.redis.connection import check_write, guarded, translated
 from gateway.backends.redis.keys import split_chain
 from gateway.backends.redis.scripts import load_script
 from gateway.backends.redis.trips import Asking, SharedTrips
@@ -99,9 +99,9 @@ class RedisLedger:
         await self._answer(self._trips.ask(("EVAL", REVOKE, 0, self._prefix, msgspec.json.encode(wish), "", *words)))
 
     async def check(self) -> None:
-        """Return when the ledger answers."""
-        async with guarded(LedgerUnavailableError, "the ledger", deadline_s=self._deadline_s):
-            await self._client.ping()
+        """Return when the ledger takes what is written."""
+        key = f"{self._prefix}probe"
+        await check_write(self._client, key, to=LedgerUnavailableError, what="the ledger", deadline_s=self._deadline_s)
 
 
 def _remember(

@@ -1,11 +1,12 @@
 """Publishing to a Redis that is ledger and broker in one: both in one step."""
 
+import asyncio
 from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
 from gateway.backends.redis.commit import GroupCommit
-from gateway.backends.redis.connection import guarded
+from gateway.backends.redis.connection import check_write
 from gateway.backends.redis.message import Lanes
 from gateway.backends.redis.orders import order_push
 from gateway.backends.redis.withdrawal import QueueSearch
@@ -40,13 +41,15 @@ class RedisPublisher:
         if len(orders) <= CHUNK or all_or_nothing:
             return await self._commit.run(orders, is_whole=all_or_nothing)
         chunks = [orders[start : start + CHUNK] for start in range(0, len(orders), CHUNK)]
-        return [outcome for chunk in chunks for outcome in await self._commit.run(chunk)]
+        # All at once, so that they have one deadline: behind a Redis that froze the later ones are not tried.
+        outcomes = await asyncio.gather(*(self._commit.run(chunk) for chunk in chunks))
+        return [outcome for chunk in outcomes for outcome in chunk]
 
     async def withdraw(self, wanted: Sequence[Withdrawal], wish: Revocation) -> dict[str, Taking]:
         """Take the messages of tasks out of their queues, and note it in the same step."""
         return await self._search.withdraw(wanted, wish)
 
     async def check(self) -> None:
-        """Return when the broker answers."""
-        async with guarded(BrokerUnavailableError, "the broker", deadline_s=self._deadline_s):
-            await self._client.ping()
+        """Return when the broker takes what is written."""
+        key = f"{self._prefix}probe"
+        await check_write(self._client, key, to=BrokerUnavailableError, what="the broker", deadline_s=self._deadline_s)

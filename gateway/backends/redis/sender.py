@@ -1,12 +1,13 @@
 """Sending to a Redis broker whose ledger is elsewhere."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from gateway.backends.redis.connection import blame, guarded
+from gateway.backends.redis.connection import blame, check_write, guarded
 from gateway.backends.redis.message import Lanes, build_message
 from gateway.backends.redis.withdrawal import QueueSearch
 from gateway.errors import BrokerUnavailableError, UncertainPublishError
@@ -27,17 +28,20 @@ class RedisSender:
         self._deadline_s = deadline_s
         self._search = QueueSearch(client, lanes=lanes, deadline_s=deadline_s)
 
-    async def send(self, launch: Launch, *, not_after: float) -> None:
+    async def send(self, launch: Launch, *, within_s: float, not_after: float) -> None:
         """Push the message of a launch.
 
         Raises: BrokerUnavailableError; UncertainPublishError when the connection broke before the answer.
         """
         message = build_message(launch, origin=self._origin)
-        await self.check()  # what fails before the push is certain
+        due = asyncio.get_running_loop().time() + within_s
+        async with guarded(BrokerUnavailableError, "the broker", deadline_s=within_s):
+            await self._client.ping()  # what fails before the push is certain
         if time.monotonic() > not_after:
             raise BrokerUnavailableError("the broker's turn came too late: somebody else may send this by now")
         try:
-            await self._client.lpush(self._lanes.choose(launch.queue, launch.priority), message)
+            async with asyncio.timeout_at(due):
+                await self._client.lpush(self._lanes.choose(launch.queue, launch.priority), message)
         except ResponseError as error:
             raise blame(error, to=BrokerUnavailableError, what="the broker") from error
         except (RedisError, OSError, TimeoutError) as error:
@@ -51,6 +55,6 @@ class RedisSender:
         return await self._search.withdraw(wanted, wish)
 
     async def check(self) -> None:
-        """Return when the broker answers."""
-        async with guarded(BrokerUnavailableError, "the broker", deadline_s=self._deadline_s):
-            await self._client.ping()
+        """Return when the broker takes what is written."""
+        key = f"{self._lanes.key_prefix}gateway:probe"
+        await check_write(self._client, key, to=BrokerUnavailableError, what="the broker", deadline_s=self._deadline_s)

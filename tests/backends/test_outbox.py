@@ -1,0 +1,94 @@
+"""The outbox between a real ledger and a broker that the tests play: one deadline, and nothing sent by two hands."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from redis.asyncio import Redis
+
+from gateway.backends.outbox import publisher as outbox_publisher
+from gateway.backends.outbox.publisher import OutboxPublisher
+from gateway.backends.outbox.store import OutboxStore
+from gateway.backends.redis.connection import connect
+from gateway.errors import BrokerUnavailableError
+from gateway.launch.launch import Launch
+from gateway.launch.offer import Offer, Published
+from tests.backends.test_message import make_launch
+from tests.backends.test_publisher import IDS
+from tests.faults.proxy import FaultProxy, proxied
+
+DEADLINE_S = 0.6
+
+
+class Broker:
+    """Takes messages, unless it is told otherwise."""
+
+    name = "broker"
+    warnings = ()
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.before: Callable[[], object] = lambda: None
+        """Called at each send; what it raises is the broker's answer."""
+
+    async def send(self, launch: Launch, *, within_s: float, not_after: float) -> None:  # noqa: ARG002 - it takes no time
+        """Take a message."""
+        self.before()
+        self.sent.append(launch.task_id)
+
+    async def check(self) -> None:
+        """Answer."""
+
+    def refuse(self) -> None:
+        """Be away."""
+        raise BrokerUnavailableError("away")
+
+
+@pytest.fixture
+async def wired(valkey_url: str) -> AsyncIterator[tuple[Redis, FaultProxy]]:
+    """An empty ledger behind a proxy."""
+    with proxied(f"{valkey_url[:-1]}15") as (url, wire):
+        client = connect(url, deadline_s=DEADLINE_S)
+        await client.flushdb()
+        yield client, wire
+        await client.aclose()
+
+
+def make_publisher(client: Redis, broker: Broker) -> OutboxPublisher:
+    """Join the two."""
+    store = OutboxStore(client, prefix="gw:", deadline_s=DEADLINE_S)
+    return OutboxPublisher(store, broker, limit=100, find_depth=lambda _: None)
+
+
+async def test_a_launch_that_was_left_to_the_sweeper_is_not_sent_too(
+    wired: tuple[Redis, FaultProxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the broker is back before its row is written: by then the sweeper may have it in hand."""
+    client, wire = wired
+    monkeypatch.setattr(outbox_publisher, "AWAY_S", 0.1)
+    broker = Broker()
+    publisher = make_publisher(client, broker)
+    broker.before = broker.refuse
+    await publisher.publish([Offer(launch=make_launch(task_id=IDS[0]))])
+    broker.before = lambda: None
+    wire.latency_s = 0.1
+
+    outcomes = await publisher.publish([Offer(launch=make_launch(task_id=IDS[1]))])
+
+    assert [Published(is_parked=True)] == outcomes
+    assert [] == broker.sent
+    assert 2 == await client.zcard("gw:outbox")
+
+
+async def test_nobody_waits_for_the_outbox_to_be_cleared(wired: tuple[Redis, FaultProxy]) -> None:
+    """A confirmed launch is answered in time, though the ledger falls silent just then."""
+    client, wire = wired
+    broker = Broker()
+    broker.before = lambda: setattr(wire, "is_silent", True)
+    began = time.monotonic()
+
+    outcomes = await make_publisher(client, broker).publish([Offer(launch=make_launch(task_id=IDS[0]))])
+
+    assert [Published()] == outcomes
+    assert [IDS[0]] == broker.sent
+    assert time.monotonic() - began < DEADLINE_S + 0.2
