@@ -77,13 +77,17 @@ def run_gateway(
     kill_at: str | None = None,
     **settings: str,
 ) -> Iterator[str]:
-    """Run `gateway serve`; yield its base URL once it is live. With `kill_at` it dies at that step of a launch."""
+    """Run `gateway serve`; yield its base URL once it is live. With `kill_at` it dies at that step of a launch.
+
+    Fails at the end if anything has blocked its event loop.
+    """
     port = port or find_free_port("127.0.0.1")
     env = {f"GATEWAY_{name.upper()}": value for name, value in settings.items()}
     if kill_at is not None:
         env["TASK_GATEWAY_KILL_AT"] = kill_at
     url = f"http://127.0.0.1:{port}"
-    with run_process("gateway", "serve", "--config", str(config), "--port", str(port), env=env, log=log) as process:
+    argv = ("tests.watched", "serve", "--config", str(config), "--port", str(port))
+    with run_process(*argv, env=env, log=log) as process:
 
         def is_live() -> bool:
             if process.poll() is not None:
@@ -94,6 +98,13 @@ def run_gateway(
 
         wait_for("gateway serve", is_live)
         yield url
+    assert [] == (blocks := find_blocks(log)), "\n".join(blocks)
+
+
+def find_blocks(log: Path) -> list[str]:
+    """Find what `tests.watched` has seen to block the loop: how long, and where."""
+    _, *found = log.read_text(errors="replace").split("loop_blocked")
+    return [each.partition("\n\n")[0] for each in found]
 
 
 @contextmanager

@@ -1,10 +1,9 @@
-"""Gateways that sleep with a parked launch in their hands (row F17): when they wake up, somebody else has sent it."""
+"""A sweeper that sleeps with a parked launch in its hands (row F17): when it wakes up, another one has sent it."""
 
 import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -86,21 +85,3 @@ def test_a_frozen_sweeper_sends_nothing_that_another_has_sent(pair: Pair) -> Non
     assert dict.fromkeys(accepted, 1) == sent
     assert dict.fromkeys(accepted | {after}, 1) == pair.count_messages()
     assert b"2" == fence == pair.ledger.get("gateway:sweeper")
-
-
-def test_a_frozen_publisher_sends_nothing_that_a_sweeper_has_sent(pair: Pair) -> None:
-    """It was on its way to the broker, and is as late as any other."""
-    second = pair.start("second")
-    pair.wire.latency_s = 0.04
-    with ThreadPoolExecutor(1) as thread:
-        launching = thread.submit(httpx.post, f"{pair.first}{LAUNCH}", json=BODY, timeout=20)
-        wait_for("a launch in the publisher's hand", pair.find_in_hand)
-        with suspended(pair.process):
-            pair.wire.latency_s = 0
-            wait_for("the second gateway's sweep", pair.is_outbox_empty)
-        answer = launching.result()
-    with httpx.Client(base_url=second, timeout=5) as http:
-        after = http.post(LAUNCH, json=BODY).json()["task_id"]
-
-    assert 200 == answer.status_code
-    assert {answer.json()["task_id"]: 1, after: 1} == pair.count_messages()

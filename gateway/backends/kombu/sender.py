@@ -76,7 +76,7 @@ class KombuSender:
                 raise
             except Exception as error:
                 # Whatever it is, a connection that breaks while a message is under way leaves it uncertain.
-                producer.connection.collapse()
+                producer.connection.collect()
                 raise UncertainPublishError(launch.task_id) from error
 
     def _publish(self, launch: Launch, producer: Producer) -> None:
@@ -138,6 +138,6 @@ def _open_channel(producer: Producer) -> None:
         except TimeoutError:
             pass  # nothing to read: it is as it was left
         except (*connection.connection_errors, *connection.channel_errors):
-            connection.collapse()
+            connection.collect()
             connection.ensure_connection(max_retries=1, interval_start=0)
     _ = producer.channel

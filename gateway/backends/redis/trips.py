@@ -133,3 +133,4 @@ def _fail(these: Sequence[_Asked] | deque[_Asked], error: Exception) -> None:
     for asked in these:
         if not asked.done.done():
             asked.done.set_exception(error)
+            asked.done.exception()  # retrieved: whoever waited may leave before it looks

@@ -1,0 +1,54 @@
+"""The watch over the event loop sees what blocks it, and nothing else."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from tests.watched import SIGN, Watch
+
+
+def spin(seconds: float) -> None:
+    """Keep a processor busy."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+def watch(call: object, *, times: int = 1) -> None:
+    """Call something in a watched loop, each time in a callback of its own."""
+
+    async def run() -> None:
+        watched = Watch(asyncio.get_running_loop())
+        for _ in range(times):
+            await asyncio.sleep(0)
+            asyncio.get_running_loop().call_soon(call)  # type: ignore[arg-type]
+        await asyncio.sleep(0.05)
+        watched.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda: time.sleep(0.15), id="asleep"),
+        pytest.param(lambda: spin(0.15), id="busy"),
+        pytest.param(lambda: threading.Lock().acquire() and threading.Event().wait(0.15), id="waiting for a thread"),
+    ],
+)
+def test_what_keeps_the_loop_is_seen(call: object, capfd: pytest.CaptureFixture[str]) -> None:
+    """With the place where it stands."""
+    watch(call)
+
+    written = capfd.readouterr().err
+    assert 1 == written.count(SIGN)
+    assert "test_watched.py" in written
+
+
+def test_short_callbacks_and_rest_are_not(capfd: pytest.CaptureFixture[str]) -> None:
+    """However many there are."""
+    watch(lambda: spin(0.01), times=20)
+
+    assert "" == capfd.readouterr().err
