@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+import uvloop
 
 from tests.watched import SIGN, Watch
 
@@ -27,7 +28,8 @@ def watch(call: object, *, times: int = 1) -> None:
         await asyncio.sleep(0.05)
         watched.close()
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
 
 
 @pytest.mark.parametrize(
