@@ -17,6 +17,13 @@ def spin(seconds: float) -> None:
         pass
 
 
+def wait_for_thread(seconds: float) -> None:
+    """Wait for what another thread does later."""
+    done = threading.Event()
+    threading.Timer(seconds, done.set).start()
+    done.wait()
+
+
 def watch(call: object, *, times: int = 1) -> None:
     """Call something in a watched loop, each time in a callback of its own."""
 
@@ -37,7 +44,7 @@ def watch(call: object, *, times: int = 1) -> None:
     [
         pytest.param(lambda: time.sleep(0.15), id="asleep"),
         pytest.param(lambda: spin(0.15), id="busy"),
-        pytest.param(lambda: threading.Lock().acquire() and threading.Event().wait(0.15), id="waiting for a thread"),
+        pytest.param(lambda: wait_for_thread(0.15), id="waiting for a thread"),
     ],
 )
 def test_what_keeps_the_loop_is_seen(call: object, capfd: pytest.CaptureFixture[str]) -> None:

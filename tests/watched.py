@@ -21,6 +21,8 @@ from gateway.__main__ import main
 
 LIMIT_S = 0.05
 LOOK_S = 0.01
+FUTEX = "202"
+"""Number of the call by which threads wait for each other, on x86-64."""
 SIGN = "loop_blocked"
 
 
@@ -31,6 +33,7 @@ class Usage(Struct, frozen=True):
     slices: int
     """How often it got a processor."""
     is_asleep: bool
+    """In a call of the kernel's that is no wait for Python's own lock."""
 
 
 class Watch:
@@ -70,15 +73,16 @@ class Watch:
 
     def _read_usage(self) -> Usage:
         ran_ns, _, slices = (self._folder / "schedstat").read_text().split()
-        state = (self._folder / "stat").read_text().rpartition(")")[2].split()[0]
-        return Usage(int(ran_ns) / 1e9, int(slices), state in {"S", "D"})
+        call, *arguments = (self._folder / "syscall").read_text().split()
+        is_waiting_for_python = call == FUTEX and int(arguments[3], 16) != 0
+        return Usage(int(ran_ns) / 1e9, int(slices), call != "running" and not is_waiting_for_python)
 
 
 def _measure(before: Usage, after: Usage, looked_s: float) -> float:
     """Measure how long a callback kept the thread: running, or in one and the same sleep.
 
-    To wait for Python's own lock is no sleep of the callback's; there a thread wakes up every few milliseconds. A look that
-    came late itself, as after SIGSTOP, counts as one that came in time.
+    To wait for Python's own lock is no sleep of the callback's; it is told by its timeout from a wait for another thread. A
+    look that came late itself, as after SIGSTOP, counts as one that came in time.
     """
     if after.is_asleep and before.is_asleep and before.slices == after.slices:
         return min(looked_s, 2 * LOOK_S)
@@ -103,7 +107,8 @@ async def _watched_main_loop(self: Any) -> None:
     await _main_loop(self)
 
 
-uvicorn.Server.main_loop = _watched_main_loop  # type: ignore[method-assign] # also in the processes that it spawns
+if __name__ in {"__main__", "__mp_main__"}:  # also in the processes that it spawns
+    uvicorn.Server.main_loop = _watched_main_loop  # type: ignore[method-assign] # to be in every loop that serves
 
 if __name__ == "__main__":
     main()
