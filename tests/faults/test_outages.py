@@ -112,7 +112,7 @@ def test_every_request_is_answered_in_time_and_service_returns(ward: Ward, ail: 
     task_id = launch_one(ward.url)
     with felt_pulse(ward.url) as pulse:
         with ail(ward):  # type: ignore[operator]
-            answers = asyncio.run(flood(ward.url, mix(task_id, 250)))
+            answers = asyncio.run(flood(ward.url, mix(task_id, 150)))
             was_ready = is_ready(ward.url)
         return_s = time_return(ward.url)
         wait_for("readiness", lambda: is_ready(ward.url), limit_s=RETURN_S)
