@@ -158,6 +158,7 @@ class _Retrying:
 
     async def deal(self, looks: Sequence[Look]) -> Dealt:
         """Retry each task that was never retried."""
+        due = self._services.find_due()
         keys = [digest_retry(each.remembered.entry.task_id, identity=self._identity) for each in looks]
         kept = await self._services.ledger.find_kept(keys)
         wanted = [
@@ -172,8 +173,8 @@ class _Retrying:
                 items.append(BulkItem(task_id=looked.remembered.entry.task_id, outcome=error.code))
         if self._is_dry_run:
             return Dealt([*items, *(BulkItem(task_id=_name_source(each), outcome="matched") for each in offers)])
-        outcomes = await publish(offers, self._services) if offers else []
-        found = [await self._tell(*pair) for pair in zip(offers, outcomes, strict=True)]
+        outcomes = await publish(offers, self._services, due=due) if offers else []
+        found = [await self._tell(*pair, due=due) for pair in zip(offers, outcomes, strict=True)]
         failures = (each for each in outcomes if isinstance(each, BackendError))
         return Dealt([*items, *(each for each in found if each is not None)], next(failures, None))
 
@@ -200,11 +201,11 @@ class _Retrying:
             identity=self._identity,
         )
 
-    async def _tell(self, offer: Offer, outcome: Outcome) -> BulkItem | None:
+    async def _tell(self, offer: Offer, outcome: Outcome, *, due: float) -> BulkItem | None:
         """Tell what became of an offer; None where somebody else was faster."""
         task_id = _name_source(offer)
         try:
-            accepted = await accept(offer, outcome, self._services, prefix=self._prefix)
+            accepted = await accept(offer, outcome, self._services, prefix=self._prefix, due=due)
         except (LaunchError, BackendError) as error:
             return BulkItem(task_id=task_id, outcome=error.code)
         if accepted.is_replay:
