@@ -55,8 +55,6 @@ class Services(Struct, frozen=True, kw_only=True):
     """Longest time that an answer may take which has nobody to wait for."""
     clock: Callable[[], datetime] = read_clock
     draw_entropy: Callable[[int], bytes] = field(default_factory=Entropy)
-    deadline_s: float = 2.0
-    """How long the steps of one request may wait in all."""
 
     def find_due(self) -> float:
         """Return the moment, by the loop's clock, when a request that begins now must have its answer."""
