@@ -5,11 +5,13 @@ Its keys stand in `keys`. Whatever is asked while Redis is busy shares the next 
 
 import os
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 import msgspec
 
 from gateway.backends.redis.connection import check_write, guarded, translated
+from gateway.backends.redis.gather import ask_values, read_values
 from gateway.backends.redis.keys import split_chain
 from gateway.backends.redis.scripts import load_script
 from gateway.backends.redis.trips import Asking, SharedTrips
@@ -52,12 +54,12 @@ class RedisLedger:
 
     def find(self, task_ids: Sequence[str]) -> Awaitable[list[Remembered | None]]:
         """Ask what is remembered of tasks."""
-        keys = [head + task_id for task_id in task_ids for head in self._heads]
-        return Asking(self._trips.ask(*([("MGET", *keys)] if keys else [])), self._read)
+        commands = [ask_values(self._heads, task_ids)] if task_ids else []
+        return Asking(self._trips.ask(*commands), partial(self._read, task_ids))
 
-    async def _read(self, asked: Awaitable[list[Any]]) -> list[Remembered | None]:
+    async def _read(self, task_ids: Sequence[str], asked: Awaitable[list[Any]]) -> list[Remembered | None]:
         replies = await self._answer(asked)
-        values = replies[0] if replies else []
+        values = read_values(replies[0], task_ids) if replies else []
         width = len(_PARTS)
         return [_remember(*values[at : at + width]) for at in range(0, len(values), width)]
 
