@@ -80,9 +80,9 @@ def _check(wish: Wish, task_type: TaskType, *, now: datetime) -> tuple[dict[str,
             options = read_options(
                 wish.options, allowed=task_type.caller_options, strict=not wish.are_options_text, at=wish.options_at
             )
+            faults += _find_delay_faults(options, task_type, at=wish.options_at, now=now)
         except InvalidOptionsError as error:
             faults += error.faults
-    faults += _find_delay_faults(options, task_type, at=wish.options_at, now=now)
     if faults:
         raise RefusedParamsError(tuple(faults))
     return params, options
