@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from gateway.backends.redis.kept import Command
 from gateway.backends.redis.scripts import load_script
-from gateway.backends.redis.trips import Command
 
 FEWEST: Final = 8
 """Tasks for which a script is worth it."""

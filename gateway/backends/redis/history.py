@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Final
 
 from gateway.backends.redis.connection import translated
+from gateway.backends.redis.kept import Command
 from gateway.backends.redis.keys import ID_CHARACTERS, split_chain
-from gateway.backends.redis.trips import Command, SharedTrips
+from gateway.backends.redis.trips import SharedTrips
 from gateway.errors import LedgerUnavailableError
 from gateway.launch.task_id import name_first
 from gateway.ports import Index, Place, Window

@@ -9,8 +9,9 @@ import msgspec
 from redis.exceptions import ResponseError
 
 from gateway.backends.redis.connection import guarded, translated
+from gateway.backends.redis.kept import Command
 from gateway.backends.redis.scripts import load_script
-from gateway.backends.redis.trips import Asking, Command, SharedTrips
+from gateway.backends.redis.trips import Asking, SharedTrips
 from gateway.errors import ResultsUnavailableError
 from gateway.launch.withdrawal import REVOKE_REQUESTED
 from gateway.ports import Found

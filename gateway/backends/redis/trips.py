@@ -11,12 +11,13 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
+
+from gateway.backends.redis.kept import Command, KeptConnection
 
 MAX_COMMANDS = 512
 """Commands in one round trip."""
 _TRANSPORT_ERRORS = (RedisError, OSError, TimeoutError)
-Command = tuple[Any, ...]
 T = TypeVar("T")
 
 
@@ -48,7 +49,7 @@ class SharedTrips:
 
     def __init__(self, client: Redis, *, deadline_s: float) -> None:
         self.client = client
-        self._pool = client.connection_pool
+        self._connection = KeptConnection(client)
         self._deadline_s = deadline_s
         self._waiting: deque[_Asked] = deque()
         self._sending: asyncio.Task[None] | None = None
@@ -93,17 +94,11 @@ class SharedTrips:
         return picked
 
     async def _send(self, together: list[_Asked]) -> None:
-        packed = b"".join([_pack(command) for asked in together for command in asked.commands])
+        commands = [command for asked in together for command in asked.commands]
         async with asyncio.timeout_at(together[0].due):
-            connection = await self._pool.get_connection()  # type: ignore[no-untyped-call] # redis-py left it out
-            try:
-                await connection.send_packed_command([packed], check_health=False)
-                replies = [await _read(connection) for asked in together for _ in asked.commands]
-            except BaseException:  # what is still to come would be taken for the replies of others
-                await connection.disconnect(nowait=True)
-                raise
-            finally:
-                await self._pool.release(connection)
+            await self._connection.open()
+            await self._connection.send(commands)
+            replies = await self._connection.read(len(commands))
         at = 0
         for asked in together:
             if not asked.done.done():  # whoever waited may have gone
@@ -114,19 +109,6 @@ class SharedTrips:
 def _retrieve(asked: asyncio.Future[list[Any]]) -> None:
     if not asked.cancelled():
         asked.exception()
-
-
-def _pack(command: Command) -> bytes:
-    """Write a command as Redis reads it; the client's own way asks more of each word than these need."""
-    words = [each if isinstance(each, bytes) else str(each).encode() for each in command]
-    return b"*%d\r\n%b" % (len(words), b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words]))
-
-
-async def _read(connection: Any) -> Any:
-    try:
-        return await connection.read_response()
-    except ResponseError as refused:
-        return refused
 
 
 def _fail(these: Sequence[_Asked] | deque[_Asked], error: Exception) -> None:
