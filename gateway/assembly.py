@@ -21,6 +21,8 @@ from gateway.backends.kombu.app import make_app
 from gateway.backends.kombu.existing import ExistingApp
 from gateway.backends.kombu.sender import KombuSender
 from gateway.backends.kombu.workers import CeleryWorkers
+from gateway.backends.observing.heartbeats import Heartbeats
+from gateway.backends.observing.observer import Observer
 from gateway.backends.outbox.publisher import OutboxPublisher
 from gateway.backends.outbox.sender import Sender, SplitSender
 from gateway.backends.outbox.store import OutboxStore
@@ -32,6 +34,7 @@ from gateway.backends.redis.keys import change_channel
 from gateway.backends.redis.ledger import RedisLedger
 from gateway.backends.redis.log import RedisTaskLog
 from gateway.backends.redis.message import Lanes
+from gateway.backends.redis.observations import RedisObservations
 from gateway.backends.redis.open_tasks import RedisOpenTasks
 from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
@@ -70,8 +73,13 @@ class Parts:
         self.closing = AsyncExitStack()
         self.runs: list[Callable[[], Coroutine[Any, Any, None]]] = []
         """What runs beside the requests, each until it is cancelled."""
+        heartbeats = Heartbeats()
         self.workers = CeleryWorkers(
-            self._make_celery(), queues=name_queues, refresh_s=settings.workers_refresh_s, deadline_s=deadline_s
+            self._make_celery(),
+            queues=name_queues,
+            refresh_s=settings.workers_refresh_s,
+            deadline_s=deadline_s,
+            heartbeats=heartbeats,
         )
         self.ledger = RedisLedger(
             self._share_trips(settings.redis_url), prefix=settings.key_prefix, deadline_s=deadline_s
@@ -82,7 +90,7 @@ class Parts:
         self.log = RedisTaskLog(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
         self.feed = RedisFeed(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
         self.changes = self._make_changes()
-        self.runs.append(self._make_settler().run)
+        self.runs += (self._make_settler().run, self._make_observer(heartbeats).run)
 
     @property
     def services(self) -> Services:
@@ -128,6 +136,11 @@ class Parts:
         results = make_results(url, key_prefix=key_prefix, deadline_s=deadline_s, max_bytes=max_bytes, options=options)
         self.closing.callback(results.close)
         return results
+
+    def _make_observer(self, heartbeats: Heartbeats) -> Observer:
+        client = self.client(self._settings.redis_url)
+        observations = RedisObservations(client, prefix=self._settings.key_prefix, deadline_s=self._deadline_s)
+        return Observer(self._make_celery(), heartbeats, observations, tell_worker=self.workers.tell)
 
     def _make_settler(self) -> Settler:
         settings = self._settings

@@ -142,7 +142,7 @@ class MemoryBackend:
         """Return the view that was set."""
         return self.workers_view
 
-    def find_lost_at(self, worker: str) -> datetime | None:
+    def find_lost_at(self, worker: str, *, started_at: datetime | None = None) -> datetime | None:  # noqa: ARG002 - no worker here comes back
         """Return since when a worker is gone, as it was set."""
         return self.lost.get(worker)
 

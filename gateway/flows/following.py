@@ -103,10 +103,11 @@ def _bear_witness(
     remembered: Remembered, record: ResultRecord | None, services: Services, *, chain: tuple[Link, ...], prefix: str
 ) -> Witness:
     worker = find_worker(remembered, record)
+    started_at = remembered.run.started_at if remembered.run else None
     return Witness(
         now=services.clock(),
         view=services.workers.view(),
-        lost_at=None if worker is None else services.workers.find_lost_at(worker),
+        lost_at=None if worker is None else services.workers.find_lost_at(worker, started_at=started_at),
         chain=chain,
         prefix=prefix,
     )

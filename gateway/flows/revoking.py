@@ -137,7 +137,7 @@ def _explain(known: Revocation, stop: Stop, *, is_told: bool, services: Services
     view = services.workers.view()
     count = len(view.workers)
     if view.as_of is not None and not count:
-        return f"{prefix}noted: no worker is alive, and those that start later are told"
+        return f"{prefix}noted: no live worker is known, and those that start later are told"
     who = "the workers" if view.as_of is None else f"{count} live worker{'s' if count > 1 else ''}"
     what = f"to stop it with {stop.signal}" if stop.terminate else "not to run it"
     return f"{prefix}asked {who} {what}"

@@ -165,8 +165,8 @@ class Workers(Protocol):
     def view(self) -> WorkersView:
         """Return the last look, from memory."""
 
-    def find_lost_at(self, worker: str) -> datetime | None:
-        """Tell since when a worker is gone, by its heartbeats; None while it lives, or where that is not known."""
+    def find_lost_at(self, worker: str, *, started_at: datetime | None = None) -> datetime | None:
+        """Tell since when a worker is gone, or its process of `started_at`; None while it lives, or is not known."""
 
     async def revoke(self, task_ids: Sequence[str], *, terminate: bool, signal: str) -> None:
         """Ask every worker that is alive not to run tasks, or to stop them."""

@@ -12,6 +12,7 @@ import pytest
 from kombu import Connection, Queue
 
 from gateway.demo.valkey import embedded_valkey
+from tests.end_to_end.stopping import Place
 from tests.flood import flood, post
 from tests.harness import find_listener, finish, run_gateway, run_worker, suspended, wait_for
 from tests.rabbitmq import run_rabbitmq
@@ -85,6 +86,35 @@ def test_a_launch_runs_through_rabbitmq(tmp_path: Path, ledger: str, node: str) 
     assert "SUCCESS" == status["status"]
     assert "sii.sync_documents" in next(iter(stats.values()))["registered"]
     assert (200, "REVOKED") == (revoked.status_code, ended["status"])
+
+
+def test_workers_that_start_later_are_told_of_revokes(tmp_path: Path, ledger: str, node: str) -> None:
+    """By another gateway than the one that was asked; the message cannot be taken out, and its task never runs."""
+    place = Place(tmp_path, node, ledger_url=ledger)
+    with Connection(node) as connection:
+        connection.channel().queue_delete("faults")
+    with place.gateway("first"):
+        revoked, other, running = place.launch(), place.launch(), place.launch(seconds=30)
+        wait_for("a look at the workers", lambda: place.http.get(f"{API}/stats").json()["as_of"])
+        answer = place.revoke(revoked)
+        before = place.look(revoked)
+    with place.gateway("second"), place.worker("-c", "1"):
+        place.wait_for_status(other, "SUCCESS", limit_s=30)
+        after = place.wait_for_status(revoked, "REVOKED")
+        place.wait_for_start(running)
+        wait_for("a look at the worker", lambda: place.http.get(f"{API}/stats").json()["workers"])
+        stopping = place.revoke(running, terminate="true", signal="SIGKILL")
+        place.wait_for_status(running, "REVOKED")
+
+    assert "noted: no live worker is known, and those that start later are told" == answer["message"]
+    assert ("PENDING", None, False) == (
+        before["status"],
+        before["revocation"]["confirmed_at"],
+        before["revocation"]["is_withdrawn"],
+    )
+    assert after["revocation"]["confirmed_at"]
+    assert "asked 1 live worker to stop it with SIGKILL" == stopping["message"]
+    assert {other, running} == place.find_started()
 
 
 def test_a_dead_broker_costs_no_launch(tmp_path: Path, ledger: str) -> None:

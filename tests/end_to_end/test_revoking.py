@@ -28,7 +28,7 @@ def valkey() -> Iterator[str]:
 def busy(valkey: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A gateway, and a worker that runs one task at a time and holds four more."""
     place = Place(tmp_path_factory.mktemp("busy"), valkey)
-    with place.gateway(), place.worker("-c", "1", "--prefetch-multiplier", "5"):
+    with place.gateway(), place.worker("-c", "1", "--prefetch-multiplier", "5", "-E"):
         wait_for("a look at the worker", lambda: place.http.get(f"{API}/stats").json()["workers"])
         yield place
 
@@ -90,10 +90,11 @@ def test_what_a_living_worker_holds_is_left_by_it(busy: Place) -> None:
     still = [busy.look(each)["status"] for each in (running, reserved, delayed)]
     ends = [busy.wait_for_status(each, "REVOKED") for each in (reserved, delayed)]
 
-    assert {("PENDING", None, True)} == {
-        (each["status"], each["revocation"]["confirmed_at"], each["revocation"]["is_withdrawn"]) for each in answers
+    assert {(None, True)} == {
+        (each["revocation"]["confirmed_at"], each["revocation"]["is_withdrawn"]) for each in answers
     }
-    assert ["STARTED", "PENDING", "PENDING"] == still
+    assert "STARTED" == still[0]
+    assert {"PENDING", "RECEIVED"} >= set(still[1:])
     message = "taken back from the broker, which gives it to nobody else; asked 1 live worker not to run it"
     assert {message} == {each["message"] for each in answers}
     assert all(each["revocation"]["confirmed_at"] for each in ends)
@@ -134,10 +135,11 @@ def test_what_runs_is_stopped_with_a_signal(busy: Place) -> None:
 
 def test_what_a_dead_worker_held_never_runs(bare: Place) -> None:
     """Reserved, revoked, the worker killed: another one, with a short visibility timeout, is never given it."""
-    options = ("-c", "1", "--prefetch-multiplier", "3")
+    options = ("-c", "1", "--prefetch-multiplier", "3", "-E")
     with bare.worker(*options, FAULTS_VISIBILITY_S="1") as worker:
         running = bare.launch(seconds=30)
         bare.wait_for_start(running)
+        wait_for("the event of the start", lambda: bare.look(running)["started_at"])
         reserved, other = bare.launch(), bare.launch()
         with Redis.from_url(bare.broker_url) as redis:
             wait_for(
@@ -149,8 +151,34 @@ def test_what_a_dead_worker_held_never_runs(bare: Place) -> None:
         bare.wait_for_status(other, "SUCCESS", limit_s=30)
         after = bare.launch()
         bare.wait_for_status(after, "SUCCESS")
+        lost = bare.look(running)
     status = bare.look(reserved)
 
+    assert ("STARTED", True) == (lost["status"], lost["worker_lost_at"] is not None)
     assert answer["revocation"]["is_withdrawn"]
     assert {running, other, after} == bare.find_started()
-    assert ("PENDING", None) == (status["status"], status["revocation"]["confirmed_at"])
+    assert ("RECEIVED", None) == (status["status"], status["revocation"]["confirmed_at"])
+
+
+def test_events_tell_when_a_task_began(busy: Place) -> None:
+    """With `-E`: how long it waited, how long it ran, and where."""
+    ids = [busy.launch(seconds=0.3) for _ in range(2)]
+    ends = [busy.wait_for_status(each, "SUCCESS") for each in ids]
+    timed = [wait_for("the events", lambda each=each: (s := busy.look(each))["run_s"] and s) for each in ids]
+
+    assert all(0.2 <= each["run_s"] < 2 for each in timed)
+    assert timed[0]["queued_s"] + 0.2 <= timed[1]["queued_s"]
+    assert ends[0]["launched_at"] < timed[0]["started_at"] < timed[0]["finished_at"]
+    assert {f"worker@{busy.folder.name}"} == {each["worker"] for each in timed}
+
+
+def test_a_task_whose_worker_is_silent_is_told_as_such(bare: Place) -> None:
+    """Killed in the middle: STARTED, and since when nobody has heard of its worker."""
+    with bare.worker("-c", "1", "--heartbeat-interval", "1") as worker:
+        running = bare.launch(seconds=60)
+        bare.wait_for_status(running, "STARTED")
+        alive = bare.look(running)
+        kill(worker)
+        lost = wait_for("its loss", lambda: (s := bare.look(running))["worker_lost_at"] and s, limit_s=20)
+
+    assert (None, "STARTED") == (alive["worker_lost_at"], lost["status"])

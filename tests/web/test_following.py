@@ -57,7 +57,7 @@ async def test_a_revoke_reaches_the_workers(http: httpx.AsyncClient, backend: Me
     ("query", "workers", "message"),
     [
         ("", None, "asked the workers not to run it"),
-        ("", 0, "noted: no worker is alive, and those that start later are told"),
+        ("", 0, "noted: no live worker is known, and those that start later are told"),
         ("", 1, "asked 1 live worker not to run it"),
         ("?terminate=true", 2, "asked 2 live workers to stop it with SIGTERM"),
     ],

@@ -19,7 +19,7 @@ _SENDING: Final = (
     "task_serializer", "task_compression", "task_protocol", "task_queues", "task_routes", "task_default_exchange",
     "task_default_exchange_type", "task_default_routing_key", "task_default_delivery_mode", "task_default_queue_type",
     "task_create_missing_queues", "task_create_missing_queue_type", "task_queue_max_priority",
-    "task_inherit_parent_priority",
+    "task_inherit_parent_priority", "control_exchange", "event_exchange", "event_queue_prefix",
 )  # fmt: skip
 
 _RESULTS: Final = (

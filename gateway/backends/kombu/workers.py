@@ -1,6 +1,7 @@
 """The Celery workers, watched from one background thread; a request only ever reads what it last saw."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -10,10 +11,13 @@ import structlog
 from celery import Celery
 
 from gateway.backends.kombu.broker_calls import blame, make_broker_calls
+from gateway.backends.observing.heartbeats import Heartbeats
 from gateway.ports import WorkersView, WorkerView
 
 REPLY_S = 1.0
 """How long workers have to answer a ping; Celery's own default."""
+LOOK_S = 7.0
+"""What a look takes at most, when workers die while it asks them one thing after the other."""
 IMPATIENT_S = 1.0
 """Pause between two looks while no worker is known."""
 _log = structlog.get_logger("gateway.workers")
@@ -23,12 +27,21 @@ class CeleryWorkers:
     """Looks at the workers every `refresh_s`, and sends them revokes."""
 
     def __init__(
-        self, app: Celery, *, queues: Callable[[], Iterable[str]], refresh_s: float, deadline_s: float
+        self,
+        app: Celery,
+        *,
+        queues: Callable[[], Iterable[str]],
+        refresh_s: float,
+        deadline_s: float,
+        heartbeats: Heartbeats,
     ) -> None:
         """`queues` names the queues of the present catalog, whose depth is shown too."""
         self._app = app
         self._queues = queues
         self._refresh_s = refresh_s
+        self._heartbeats = heartbeats
+        self._silent: set[str] = set()
+        """Workers that neither answer nor send heartbeats while they run a task."""
         self._calls = make_broker_calls(size=2, backlog=64, deadline_s=deadline_s, name="control")
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="workers", daemon=True)
@@ -47,9 +60,11 @@ class CeleryWorkers:
         """Return the last look, from memory."""
         return self._view
 
-    def find_lost_at(self, worker: str) -> datetime | None:  # noqa: ARG002 - until heartbeats are listened to
-        """Tell since when a worker is gone."""
-        return None
+    def find_lost_at(self, worker: str, *, started_at: datetime | None = None) -> datetime | None:
+        """Tell since when a worker is gone, or the process of that name that began with a task at `started_at`."""
+        if started_at is not None and (replaced_at := self._heartbeats.find_replaced_at(worker, started_at)):
+            return replaced_at
+        return self._heartbeats.find_lost_at(worker, now=time.time(), may_be_silent=worker in self._silent)
 
     async def revoke(self, task_ids: Sequence[str], *, terminate: bool, signal: str) -> None:
         """Broadcast a revoke.
@@ -58,6 +73,13 @@ class CeleryWorkers:
         """
         call = partial(self._app.control.revoke, list(task_ids), terminate=terminate, signal=signal)
         await self._calls.run(call)
+
+    async def tell(self, task_ids: Sequence[str], worker: str) -> None:
+        """Tell one worker of revokes.
+
+        Raises: BrokerUnavailableError.
+        """
+        await self._calls.run(partial(self._app.control.revoke, list(task_ids), destination=[worker]))
 
     def _watch(self) -> None:
         failing = False
@@ -75,10 +97,13 @@ class CeleryWorkers:
     def _look(self) -> WorkersView:
         with self._app.connection_for_read() as connection:
             names = [name for reply in self._app.control.ping(timeout=REPLY_S, connection=connection) for name in reply]
+            for name in names:
+                self._heartbeats.see(name, now=time.time(), period_s=max(self._refresh_s, LOOK_S))
             ask = partial(self._ask, connection=connection, names=names)
             answers = {method: ask(method) for method in _METHODS} if names else {}
             workers = {name: _describe(name, answers) for name in sorted(names)}
             queues = {queue: _count(connection, queue) for queue in self._name_queues(workers)}
+        self._silent |= {name for name, worker in workers.items() if worker.stats.get("pool") == "solo"}
         return WorkersView(workers=workers, queues=queues, as_of=datetime.now(UTC))
 
     def _ask(self, method: str, *, connection: Any, names: list[str]) -> dict[str, Any]:

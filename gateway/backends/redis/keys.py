@@ -20,6 +20,8 @@
 | `slot:<name>` | sorted set | who holds the places of a limit | the last lease |
 | `outbox`, `outbox:<id>` | sorted set, strings | messages that wait for a broker that is away | until the broker has them |
 | `probe` | string | nothing: readiness writes it | a minute |
+| `workers` | sorted set | workers by when they were last heard of | seven days after the last word |
+| `observer`, `observer:fence` | strings | the lease of whoever notes the events of tasks, its last token | the lease; for good |
 | `identity` | string | the key behind the task ids | for good: every id ever given depends on it |
 | `sweeper`, `settler` | strings | the leases of the outbox's sweeper and of the settler | the lease |
 | `sweeper:fence`, `settler:fence` | strings | their last tokens | for good: tokens must only grow |
