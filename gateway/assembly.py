@@ -37,6 +37,7 @@ from gateway.backends.redis.message import Lanes
 from gateway.backends.redis.observations import RedisObservations
 from gateway.backends.redis.open_tasks import RedisOpenTasks
 from gateway.backends.redis.publisher import RedisPublisher
+from gateway.backends.redis.reload_calls import ReloadCalls
 from gateway.backends.redis.results import RedisResults
 from gateway.backends.redis.sender import RedisSender
 from gateway.backends.redis.subscription import Subscription
@@ -89,7 +90,9 @@ class Parts:
         self.publisher, self.broker = self._make_publisher()
         self.log = RedisTaskLog(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
         self.feed = RedisFeed(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
-        self.changes = self._make_changes()
+        heard = self._subscribe(settings.redis_url, LedgerUnavailableError, "the ledger")
+        self.changes = self._make_changes(heard)
+        self.reload_calls = ReloadCalls(self._share_trips(settings.redis_url), heard, prefix=settings.key_prefix)
         self.runs += (self._make_settler().run, self._make_observer(heartbeats).run)
 
     @property
@@ -171,11 +174,10 @@ class Parts:
         kombu = self._make_kombu()
         return self._make_outbox(kombu), kombu
 
-    def _make_changes(self) -> ChangeHub:
+    def _make_changes(self, ledger: Subscription) -> ChangeHub:
         """Make what tells of changes: the ledger's channel and the result backend's, one connection per Redis."""
-        settings = self._settings
-        ledger = self._subscribe(settings.redis_url, LedgerUnavailableError, "the ledger")
-        told = RedisSource(ledger, channel_of=partial(change_channel, settings.key_prefix), carries_records=False)
+        channel_of = partial(change_channel, self._settings.key_prefix)
+        told = RedisSource(ledger, channel_of=channel_of, carries_records=False)
         records, feed = self._make_record_source(ledger)
         hub = ChangeHub(told, records)
         self.runs.append(Follower(hub, self.log, self.results, ledger, feed=feed).run)

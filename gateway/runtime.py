@@ -4,13 +4,12 @@ import asyncio
 import gc
 import os
 import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import structlog
+from msgspec import Struct
 
 from gateway.assembly import Parts
 from gateway.backends.kombu.existing import ExistingApp
@@ -19,10 +18,13 @@ from gateway.backends.redis.safety import find_dangers
 from gateway.catalog.catalog import Catalog
 from gateway.environment import load_settings
 from gateway.errors import BackendError, UnsafeError
-from gateway.loading import describe_deployment, load_catalog
+from gateway.flows.services import read_clock
+from gateway.loading import compile_sources, describe_deployment, load_catalog
 from gateway.logs import configure_logs
-from gateway.ports import Probe
+from gateway.ports import ConfigState, Probe
+from gateway.reload import Reloader
 from gateway.settings import Settings, is_redis, mask_url
+from gateway.signals import on_signals
 from gateway.web.app import build_app
 from gateway.web.shedding import Shedder
 from gateway.web.site import Site
@@ -34,37 +36,87 @@ DEADLINE_SHARE = 0.9
 _log = structlog.get_logger("gateway.runtime")
 
 
+class Served(Struct, frozen=True):
+    """One generation, as it is served."""
+
+    site: Site
+    app: Callable[[Any, Any, Any], Awaitable[None]]
+    headers: tuple[tuple[bytes, bytes], ...]
+
+
 class Runtime:
     """One gateway process: an ASGI callable in front of the app of the present catalog."""
 
     def __init__(self, settings: Settings, catalog: Catalog, existing: ExistingApp | None = None) -> None:
         self._settings = settings
         self._deadline_s = settings.deadline_s * DEADLINE_SHARE
-        self._catalog = catalog
         self._parts = Parts(settings, deadline_s=self._deadline_s, name_queues=self._name_queues, existing=existing)
-        self._site = self._make_site()
+        deployment = describe_deployment(settings, route=existing.route if existing else None)
+        self._reloader = Reloader(
+            Path(settings.config),
+            catalog,
+            compile_catalog=lambda sources, generation: compile_sources(sources, deployment, generation=generation),
+            build=self._build,
+            clock=read_clock,
+        )
+        self._served = self._make_served(catalog)
         self._app = Shedder(
-            build_app(self._site),
+            self._dispatch,
             max_requests=settings.max_requests,
             max_waits=settings.max_waits,
             max_body_bytes=settings.max_body_bytes,
         )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one connection with the app of the moment it came in."""
+        """Serve one connection."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
             await self._app(scope, receive, send)
+
+    def describe(self) -> ConfigState:
+        """Return the state of the configuration."""
+        return self._reloader.describe()
+
+    async def reload(self) -> ConfigState:
+        """Reload here, and ask every other gateway of the ledger to do the same.
+
+        Raises: ConfigError, SettingsError.
+        """
+        await self._parts.reload_calls.send()
+        return await self._reloader.reload()
+
+    async def _dispatch(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a request with the app of the moment it came in, whatever is installed meanwhile."""
+        served = self._served
+
+        async def send_marked(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *served.headers]
+            await send(message)
+
+        await served.app(scope, receive, send_marked)
+
+    def _build(self, catalog: Catalog) -> Callable[[], None]:
+        served = self._make_served(catalog)
+
+        def install() -> None:
+            self._served = served
+            gc.collect()  # an app is full of cycles, and the collector comes by itself only after many of them
+
+        return install
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
         parts = self._parts
         parts.workers.start()
         parts.closing.callback(parts.workers.close)
-        tasks = [asyncio.create_task(run()) for run in (self._look_beneath, *parts.runs)]
+        runs = (self._look_beneath, self._reloader.watch, *parts.runs)
+        tasks = [asyncio.create_task(run()) for run in runs]
+        tasks.append(asyncio.create_task(parts.reload_calls.answer(self._reloader.try_reload)))
         _settle_memory()
-        _on_stop_signal(parts.changes.stop)
+        on_signals(parts.changes.stop, signal.SIGTERM, signal.SIGINT)
+        on_signals(self._reloader.look_now, signal.SIGHUP)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in tasks:
@@ -75,7 +127,7 @@ class Runtime:
 
     async def _look_beneath(self) -> None:
         """Say at once what does not answer, or can lose launches; the gateway serves all the same."""
-        for probe in self._site.probes:
+        for probe in self._served.site.probes:
             variable, url = self._name_url(probe)
             try:
                 await probe.check()
@@ -91,18 +143,24 @@ class Runtime:
         name = {"broker": "broker_url", "ledger": "redis_url", "results": "result_url"}[probe.name]
         return f"GATEWAY_{name.upper()}", getattr(self._settings, name)
 
-    def _make_site(self) -> Site:
-        return Site(
-            catalog=self._catalog,
+    def _make_served(self, catalog: Catalog) -> Served:
+        site = Site(
+            catalog=catalog,
             services=self._parts.services,
             probes=self._parts.probes,
+            config=self,
             prefix=self._settings.prefix,
             max_body_bytes=self._settings.max_body_bytes,
             deadline_s=self._deadline_s,
         )
+        headers = (
+            (b"gateway-digest", catalog.digest.encode("ascii")),
+            (b"gateway-generation", b"%d" % catalog.generation),
+        )
+        return Served(site, build_app(site), headers)
 
     def _name_queues(self) -> Iterator[str]:
-        return (task_type.queue for task_type in self._catalog.task_types.values())
+        return (task_type.queue for task_type in self._served.site.catalog.task_types.values())
 
 
 def _settle_memory() -> None:
@@ -110,22 +168,6 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
-
-
-def _on_stop_signal(tell: Callable[[], None]) -> None:
-    """Tell those who wait as soon as the process is asked to stop: the server waits for them before it tells the app."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        server = signal.getsignal(number)
-
-        def stop(number: int, frame: FrameType | None, server: Any = server) -> None:
-            loop.call_soon_threadsafe(tell)
-            if callable(server):
-                server(number, frame)
-
-        signal.signal(number, stop)
 
 
 def make_runtime() -> Runtime:

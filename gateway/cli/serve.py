@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import os
 import resource
+import signal
 import socket
 
 import click
@@ -58,6 +59,7 @@ def serve(settings: Settings, existing: ExistingApp | None = None) -> None:
         UnsafeError in strict mode.
     """
     configure_logs(level=settings.log_level, style=settings.log_format)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until somebody hears it, it must not end the process
     _refuse_open_address(settings)
     runtime = build_runtime(settings, existing)
     if settings.strict:
@@ -70,7 +72,17 @@ def serve(settings: Settings, existing: ExistingApp | None = None) -> None:
         return
     _pass_on(settings)
     config = _configure(settings, _FACTORY)
-    Multiprocess(config, sockets=[listener]).run()
+    _Supervisor(config, sockets=[listener]).run()
+
+
+class _Supervisor(Multiprocess):
+    """uvicorn's supervisor; SIGHUP reloads the file in every process, rather than end them all and begin anew."""
+
+    def handle_hup(self) -> None:
+        """Pass the signal on to those that hear it; one that is still starting reads the file anyway."""
+        for process in self.processes:
+            if process.pid and process.process.is_alive() and process.is_ready(timeout=1):
+                os.kill(process.pid, signal.SIGHUP)
 
 
 def _configure(settings: Settings, app: Runtime | str) -> uvicorn.Config:

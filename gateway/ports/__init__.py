@@ -2,6 +2,7 @@
 
 from gateway.ports.protocols import (
     Changes,
+    Config,
     Feed,
     History,
     Ledger,
@@ -15,6 +16,8 @@ from gateway.ports.protocols import (
 )
 from gateway.ports.values import (
     ALL_TASKS,
+    ConfigFailure,
+    ConfigState,
     End,
     FeedEntry,
     Found,
@@ -35,6 +38,9 @@ from gateway.ports.values import (
 __all__ = [
     "ALL_TASKS",
     "Changes",
+    "Config",
+    "ConfigFailure",
+    "ConfigState",
     "End",
     "Feed",
     "FeedEntry",

@@ -13,6 +13,7 @@ from gateway.launch.idempotency import Claim
 from gateway.launch.offer import Offer, Outcome
 from gateway.launch.withdrawal import Taking, Withdrawal
 from gateway.ports.values import (
+    ConfigState,
     End,
     FeedEntry,
     Found,
@@ -170,6 +171,19 @@ class Workers(Protocol):
 
     async def revoke(self, task_ids: Sequence[str], *, terminate: bool, signal: str) -> None:
         """Ask every worker that is alive not to run tasks, or to stop them."""
+
+
+class Config(Protocol):
+    """The tasks.yaml that is served, and the way to another one."""
+
+    def describe(self) -> ConfigState:
+        """Return its state."""
+
+    async def reload(self) -> ConfigState:
+        """Read it again, on every gateway, and serve what it says.
+
+        Raises: ConfigError with every issue, or SettingsError; then the old one is served on.
+        """
 
 
 class Probe(Protocol):

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from gateway.errors import Issue
 from gateway.launch.launch import LedgerEntry
 
 
@@ -135,6 +136,29 @@ class FeedEntry(Struct, frozen=True, kw_only=True):
     """Milliseconds of the ledger's clock, and a number: unique, and the same on every gateway."""
     task_id: str
     status: str
+
+
+class ConfigFailure(Struct, frozen=True, kw_only=True):
+    """The last attempt at a new tasks.yaml, which failed."""
+
+    at: datetime
+    content: str
+    """Digest of what was read."""
+    detail: str
+    issues: tuple[Issue, ...] = ()
+
+
+class ConfigState(Struct, frozen=True, kw_only=True):
+    """What a process serves, and since when."""
+
+    path: str
+    digest: str
+    generation: int
+    loaded_at: datetime
+    failures: int = 0
+    """Attempts at a new file that failed, since the process began."""
+    failure: ConfigFailure | None = None
+    """The last one, if what is served is older than it."""
 
 
 class WorkerView(Struct, frozen=True, kw_only=True):

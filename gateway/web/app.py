@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 
 from gateway.web.answers import make_response
 from gateway.web.catalog import make_catalog_handlers
+from gateway.web.config import make_config_handlers
 from gateway.web.docs import make_docs_handlers
 from gateway.web.door import TaskDoor
 from gateway.web.following import make_follow_handlers
@@ -33,6 +34,7 @@ def build_app(site: Site) -> LaunchDoor:
             *make_catalog_handlers(site),
             *make_follow_handlers(site),
             *make_history_handlers(site),
+            *make_config_handlers(site),
             *make_health_handlers(site),
             *make_docs_handlers(site),
         ],

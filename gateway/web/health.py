@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
 from gateway.errors import BackendError
-from gateway.ports import Probe
+from gateway.ports import ConfigState, Probe
 from gateway.web.site import Site, answer
 
 PROBE_S = 1.0
@@ -45,6 +45,7 @@ def make_health_handlers(site: Site) -> list[HTTPRouteHandler]:
         checked = await asyncio.gather(*(_check(probe) for probe in site.probes))
         parts = {probe.name: health for probe, health in zip(site.probes, checked, strict=True)}
         is_ready = all(part.is_ready for part in parts.values())
+        parts["config"] = _judge(site.config.describe())
         readiness = Readiness(
             status="ready" if is_ready else "not ready",
             parts=parts,
@@ -54,6 +55,13 @@ def make_health_handlers(site: Site) -> list[HTTPRouteHandler]:
         return answer(readiness, status=200 if is_ready else 503)
 
     return [live, ready]
+
+
+def _judge(config: ConfigState) -> PartHealth:
+    """Tell of a file that was not taken: what is served is sound, and older than its author thinks."""
+    failure = config.failure
+    warnings = () if failure is None else (f"serving generation {config.generation}: {failure.detail.splitlines()[0]}",)
+    return PartHealth(is_ready=True, latency_ms=0.0, warnings=warnings)
 
 
 async def _check(probe: Probe) -> PartHealth:

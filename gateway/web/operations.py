@@ -11,6 +11,7 @@ from gateway.launch.batch import BatchBody
 from gateway.launch.idempotency import KEEP_S
 from gateway.launch.launch import DryRun, Receipt
 from gateway.launch.request import LaunchBody, RetryBody
+from gateway.ports import ConfigState
 from gateway.stats.stats import Stats
 from gateway.status.status import RevokeAnswer, TaskStatus
 from gateway.web.attending import MAX_WAIT_S
@@ -234,6 +235,24 @@ OPERATIONS = (
         summary="Show workers, queues and totals",
         tag="Operations",
         answers={"200": ("The last look at them.", Stats)},
+        problems=(422, 500),
+    ),
+    Operation(
+        method="get",
+        path="/config",
+        operation_id="showConfig",
+        summary="Show which tasks.yaml is served, and what was wrong with the last one that is not",
+        tag="Operations",
+        answers={"200": ("Its state.", ConfigState)},
+        problems=(422, 500),
+    ),
+    Operation(
+        method="post",
+        path="/config/reload",
+        operation_id="reloadConfig",
+        summary="Read tasks.yaml again, on every gateway of this ledger",
+        tag="Operations",
+        answers={"200": ("What is served now.", ConfigState)},
         problems=(422, 500),
     ),
     Operation(

@@ -12,7 +12,7 @@ import structlog
 from msgspec import Struct
 
 from gateway import errors
-from gateway.errors import Fault
+from gateway.errors import Fault, Issue
 from gateway.web.answers import Answer
 
 MEDIA_TYPE = "application/problem+json"
@@ -31,6 +31,8 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str
     errors: tuple[Fault, ...] = ()
     """Every fault of a refused body."""
+    issues: tuple[Issue, ...] = ()
+    """Every issue of a tasks.yaml that was not taken."""
     near: tuple[str, ...] = ()
     """Task types with a name like the unknown one."""
     task_id: str | None = None
@@ -85,6 +87,8 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     errors.WithheldError: HTTPStatus.CONFLICT,
     errors.QueueFullError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.LaunchError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.ConfigError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.SettingsError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownTaskError: HTTPStatus.NOT_FOUND,
     errors.ForgottenTaskError: HTTPStatus.GONE,
     errors.TaskFinishedError: HTTPStatus.CONFLICT,
@@ -122,6 +126,7 @@ def describe_error(error: Exception, *, instance: str) -> Problem | None:
         code=error.code,
         detail=str(error),
         errors=getattr(error, "faults", ()),
+        issues=getattr(error, "issues", ()),
         near=getattr(error, "near", ()),
         task_id=getattr(error, "task_id", None),
         digest_then=getattr(error, "digest_then", None),

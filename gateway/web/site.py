@@ -12,7 +12,7 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.task_type import TaskType
 from gateway.errors import BackendError, UnknownTaskTypeError
 from gateway.flows.services import Services
-from gateway.ports import Probe
+from gateway.ports import Config, Probe
 from gateway.web.answers import make_response, write_json
 from gateway.web.problems import UnknownPathError
 
@@ -25,6 +25,7 @@ class Site(Struct, frozen=True, kw_only=True):
     catalog: Catalog
     services: Services
     probes: tuple[Probe, ...]
+    config: Config
     prefix: str
     max_body_bytes: int
     deadline_s: float

@@ -1,6 +1,7 @@
 """The real app over the memory backend, spoken to through ASGI."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ from gateway.backends.memory import MemoryBackend, MemoryResults
 from gateway.backends.memory_changes import MemoryChanges
 from gateway.catalog.deployment import Deployment
 from gateway.loading import compile_sources
+from gateway.ports import ConfigState
 from gateway.web.app import build_app
 from gateway.web.site import Site
 from tests.services import make_services
@@ -33,6 +35,20 @@ tasks:
 """
 
 
+class FixedConfig:
+    """A configuration that stays as it is."""
+
+    state = ConfigState(path="tasks.yaml", digest="d", generation=1, loaded_at=datetime(2026, 11, 25, tzinfo=UTC))
+
+    def describe(self) -> ConfigState:
+        """Return its state."""
+        return self.state
+
+    async def reload(self) -> ConfigState:
+        """Change nothing."""
+        return self.state
+
+
 @pytest.fixture
 def backend() -> MemoryBackend:
     """Everything the gateway stands on."""
@@ -54,6 +70,7 @@ def make_site(backend: MemoryBackend, tasks: str = TASKS, *, changes: MemoryChan
         catalog=catalog,
         services=make_services(backend, changes=changes, log=changes, feed=changes.feed),
         probes=(backend, results),
+        config=FixedConfig(),
         prefix="/api/celery",
         max_body_bytes=4096,
         deadline_s=2.0,

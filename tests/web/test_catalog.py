@@ -87,7 +87,7 @@ async def test_readiness_names_the_part_that_is_away(http: httpx.AsyncClient, ba
     away = await http.get("/health/ready")
     live = await http.get("/health/live")
 
-    assert (200, "ready", {"memory", "results"}) == (
+    assert (200, "ready", {"memory", "results", "config"}) == (
         ready.status_code, ready.json()["status"], set(ready.json()["parts"]),
     )  # fmt: skip
     assert 503 == away.status_code
