@@ -69,7 +69,8 @@ docs-assets: ## Renew the files of the docs page from npm
 
 chaos: $(STAMP) ## Run the fault tests at length (CHAOS_KILLS, CHAOS_LAUNCHES, CHAOS_REVOKES, CHAOS_SEED)
 	@CHAOS_KILLS=$${CHAOS_KILLS:-100} CHAOS_LAUNCHES=$${CHAOS_LAUNCHES:-20000} \
-		CHAOS_KILL_POINTS=$${CHAOS_KILL_POINTS:-50} CHAOS_REVOKES=$${CHAOS_REVOKES:-100} $(BIN)/python -m pytest tests/faults -s
+		CHAOS_KILL_POINTS=$${CHAOS_KILL_POINTS:-50} CHAOS_REVOKES=$${CHAOS_REVOKES:-100} \
+		CHAOS_BROKER_KILLS=$${CHAOS_BROKER_KILLS:-20} $(BIN)/python -m pytest tests/faults -s
 
 bench: $(STAMP) ## Run every benchmark
 	@set -e; for file in $(sort $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))); do echo "== $$file"; $(BIN)/python "$$file"; done

@@ -8,12 +8,20 @@ import pytest
 
 from gateway.demo.valkey import embedded_valkey
 from tests.harness import run_gateway, run_worker
+from tests.rabbitmq import run_rabbitmq
 
 
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
     """A real Valkey."""
     with embedded_valkey() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real RabbitMQ, for tests that leave it alive."""
+    with run_rabbitmq(tmp_path_factory.mktemp("rabbitmq")) as url:
         yield url
 
 

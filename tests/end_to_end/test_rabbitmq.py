@@ -46,19 +46,12 @@ def ledger() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
-def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A node for the tests that leave it alive."""
-    with run_rabbitmq(tmp_path_factory.mktemp("rabbitmq")) as url:
-        yield url
-
-
 @pytest.fixture
-def node(shared_node: str) -> str:
+def node(rabbitmq_url: str) -> str:
     """The node, without the queue."""
-    with Connection(shared_node) as connection:
+    with Connection(rabbitmq_url) as connection:
         connection.channel().queue_delete(QUEUE)
-    return shared_node
+    return rabbitmq_url
 
 
 def read_queue(url: str) -> list[str]:

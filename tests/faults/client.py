@@ -22,9 +22,18 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 async def launch_all(
-    url: str, count: int, *, make_body: Callable[[int], dict[str, Any]], clients: int = 16, first: int = 0
+    url: str,
+    count: int,
+    *,
+    make_body: Callable[[int], dict[str, Any]],
+    clients: int = 16,
+    first: int = 0,
+    twin_every: int = 0,
 ) -> list[Call]:
-    """Launch numbers from `first` on, each until it is accepted; return every call."""
+    """Launch numbers from `first` on, each until it is accepted; return every call.
+
+    Every `twin_every`-th one is asked for twice at the same time, under its one key.
+    """
     numbers = iter(range(first, first + count))
     calls: list[Call] = []
     limits = httpx.Limits(max_connections=clients)
@@ -32,7 +41,9 @@ async def launch_all(
 
         async def work() -> None:
             for number in numbers:
-                calls.extend(await _insist(http, number, make_body(number)))
+                twins = 2 if twin_every and number % twin_every == 0 else 1
+                insisting = (_insist(http, number, make_body(number)) for _ in range(twins))
+                calls.extend(call for each in await asyncio.gather(*insisting) for call in each)
 
         async with asyncio.timeout(PATIENCE_S + count / 20):
             await asyncio.gather(*(work() for _ in range(clients)))

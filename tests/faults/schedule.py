@@ -10,8 +10,10 @@ from typing import Any
 from tests.faults.client import Call, launch_all
 from tests.faults.world import World
 
-KILLS = int(os.environ.get("CHAOS_KILLS", "6"))
-LAUNCHES = int(os.environ.get("CHAOS_LAUNCHES", "1050"))
+KILLS = int(os.environ.get("CHAOS_KILLS", "4"))
+LAUNCHES = int(os.environ.get("CHAOS_LAUNCHES", "800"))
+IS_LONG = "CHAOS_LAUNCHES" in os.environ
+"""True in `make chaos`."""
 SEED = int(os.environ.get("CHAOS_SEED", "20261124"))
 
 
@@ -25,7 +27,9 @@ async def launch_under_fire(
     calls: list[Call] = []
     share = LAUNCHES // (KILLS + 1)
     for round_ in range(KILLS + 1):
-        launching = asyncio.create_task(launch_all(world.url, share, make_body=make_body, first=round_ * share))
+        launching = asyncio.create_task(
+            launch_all(world.url, share, make_body=make_body, first=round_ * share, twin_every=4)
+        )
         if round_ < KILLS:
             await asyncio.sleep(dice.uniform(0.02, 0.2))  # the moment of the crash is what is drawn
             target = dice.choice(targets)

@@ -15,6 +15,7 @@ from msgspec import Struct
 from gateway.demo.valkey import embedded_valkey
 from tests.faults.outage import API, BODY, LAUNCH, felt_pulse, find_codes, is_ready, launch_one, mix, time_return
 from tests.faults.proxy import FaultProxy, proxied
+from tests.faults.schedule import IS_LONG
 from tests.flood import flood, post, request
 from tests.harness import ROOT, find_listener, run_gateway, suspended, wait_for
 
@@ -101,7 +102,7 @@ def full(ward: Ward) -> Iterator[None]:
     ("ail", "codes"),
     [
         pytest.param(silent, UNCERTAIN, id="silent"),
-        pytest.param(slow, UNCERTAIN, id="slow"),
+        *([pytest.param(slow, UNCERTAIN, id="slow")] if IS_LONG else []),
         pytest.param(gone, UNCERTAIN, id="gone"),
         pytest.param(frozen, UNCERTAIN, id="frozen"),
         pytest.param(full, {"broker_full", "ledger_full"}, id="full"),
