@@ -98,8 +98,6 @@ def main() -> None:
             lines.append((name, f"{p50:.1f}", f"{p99:.1f}", f"{held:.0f}"))
             print(*lines[-1], sep=" | ", flush=True)
         slow = len(redis.slowlog_get(128))
-        for each in redis.slowlog_get(8):
-            print(each["duration"], each["command"][:80])
     table = write_table(("filter", "p50 ms", "p99 ms", "tasks a page"), lines)
     figures = f"{rows:,} launches; {row_bytes:.0f} bytes each in Redis, with all keys; {slow} commands over 10 ms."
     print(figures)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from celery import Celery
 from msgspec import Struct
+from redis import Redis
 
 from gateway.backends.redis.connection import connect
 from gateway.backends.redis.results import RedisResults
@@ -210,7 +211,7 @@ async def test_keys_in_redis_are_those_of_celery(prefix: str, valkey_url: str) -
 
 
 def test_a_gateway_reads_the_results_of_an_existing_app(world: World, tmp_path: Path) -> None:
-    """From the database that the app names, with its own table; a pickle is told as unreadable."""
+    """From the database that the app names, with its own table, also unasked; a pickle is told as unreadable."""
     names = ("db.json.succeed", "db.json.fail", "db.pickle.fail")
     config = tmp_path / "tasks.yaml"
     config.write_text(
@@ -228,7 +229,11 @@ def test_a_gateway_reads_the_results_of_an_existing_app(world: World, tmp_path: 
             ]
             done, failed, pickled = (finish(http, task_id) for task_id in launched)
             ready = http.get("/health/ready").json()["parts"]["results"]
+            unread = http.post("/api/celery/tasks/launch/db.json.fail", json={"item": "tea"}).json()["task_id"]
+            with Redis.from_url(world.broker) as ledger:
+                end = wait_for("an end that nobody asked for", lambda: ledger.get(f"gateway:end:{unread}"))
 
+    assert ("FAILURE", "tea, 7") == (json.loads(end)["status"], json.loads(end)["error"]["message"])
     assert ("SUCCESS", {"item": "tea", "weights": [1, 2.5]}) == (done["status"], done["result"])
     assert ("FAILURE", "tea, 7") == (failed["status"], failed["error"]["message"])
     assert ("FAILURE", "UnreadableResult", "unreadable") == (
