@@ -36,8 +36,9 @@ $(STAMP): requirements/development.txt pyproject.toml
 run: $(STAMP) ## Start the demo: Valkey, a worker and the gateway (HOST, PORT, CONFIG)
 	@exec $(BIN)/python -m gateway dev --config "$(CONFIG)" --host "$(HOST)" --port "$(PORT)"
 
-test: $(STAMP) ## Run the whole test suite
-	@$(BIN)/python -m pytest
+test: $(STAMP) ## Run the whole test suite: most of it on two processes, then what must run alone
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	@$(BIN)/python -m pytest -m alone
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff check

@@ -10,6 +10,27 @@ from gateway.demo.valkey import embedded_valkey
 from tests.harness import run_gateway, run_worker
 from tests.rabbitmq import run_rabbitmq
 
+ALONE = (
+    "backends/test_blocking.py",
+    "backends/test_outbox.py",
+    "backends/test_publisher.py",
+    "backends/test_slow_results.py",
+    "cli/test_dev.py",
+    "cli/test_dev_gateway.py",
+    "end_to_end/test_rabbitmq.py",
+    "end_to_end/test_streams.py",
+    "faults",
+)
+"""What holds something to a time, or takes the machine for itself: it runs when nothing runs beside it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what must run alone."""
+    here = Path(__file__).parent
+    for item in items:
+        if any(item.path.is_relative_to(here / each) for each in ALONE):
+            item.add_marker(pytest.mark.alone)
+
 
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:

@@ -29,16 +29,16 @@ def test_no_pattern_goes_back(pattern: str, unit: str) -> None:
     if params is None:
         assert issues
         return
-    began = time.perf_counter()
+    began = time.process_time()
     with suppress(RefusedParamsError):
         params.accept({"value": text})
     # Twice through the text, with room for a busy machine: going back would take hours.
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_patterns_that_would_grow_beyond_bounds_are_refused() -> None:
     """A short pattern may stand for a huge automaton; compiling it has a bound too."""
-    began = time.perf_counter()
+    began = time.process_time()
 
     params, issues = compile_parameters(
         {"value": Parameter(schema={"pattern": "((((a{1,99}){1,99}){1,99}){1,99}"})}, named={}, type_name="huge"
@@ -50,7 +50,7 @@ def test_patterns_that_would_grow_beyond_bounds_are_refused() -> None:
     assert (None, None) == (params, nested)
     assert issues
     assert more
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_no_depth_takes_memory() -> None:

@@ -256,11 +256,11 @@ def test_hostile_patterns_run_in_linear_time() -> None:
     params = compiled(value={"type": "string", "pattern": "(a+)+$"})
     hostile = {"value": "a" * 50_000 + "!"}
 
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(20):
         refusal(params, hostile)
 
-    assert time.perf_counter() - began < 20 * 0.020
+    assert time.process_time() - began < 20 * 0.020
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_no_near_json_raises_anything_of_another_kind(text: str) -> None:
 def test_hostile_bodies_are_refused_at_once() -> None:
     """A megabyte of any bracket, quote or backslash takes no second."""
     for unit in (b"[", b"{", b'{"a":', b'"', b"\\", b'"\\', b"[[],", b'{"a":1,', b"0", b":"):
-        began = time.perf_counter()
+        began = time.process_time()
         with pytest.raises(MalformedBodyError):
             parse_body(unit * (1_048_576 // len(unit)))
-        assert time.perf_counter() - began < 1, unit
+        assert time.process_time() - began < 1, unit
