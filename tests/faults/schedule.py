@@ -18,14 +18,14 @@ SEED = int(os.environ.get("CHAOS_SEED", "20261124"))
 
 
 async def launch_under_fire(
-    world: World, *targets: str, make_body: Callable[[int], dict[str, Any]]
+    world: World, *targets: str, make_body: Callable[[int], dict[str, Any]], launches: int = LAUNCHES
 ) -> tuple[list[Call], Counter[str]]:
     """Launch while random targets are killed and started again; all kills fall within the launches."""
     dice = random.Random(SEED)  # noqa: S311 - a schedule, not a secret
     restart = {"broker": world.start_broker, "gateway": world.start_gateway, "worker": world.start_worker}
     killed: Counter[str] = Counter()
     calls: list[Call] = []
-    share = LAUNCHES // (KILLS + 1)
+    share = launches // (KILLS + 1)
     for round_ in range(KILLS + 1):
         launching = asyncio.create_task(
             launch_all(world.url, share, make_body=make_body, first=round_ * share, twin_every=4)
