@@ -10,10 +10,11 @@ from pathlib import Path
 import psutil
 
 from gateway.demo.valkey import find_free_port
-from tests.harness import need, wait_for
+from tests.harness import find_listener, need, wait_for
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 """Debian's command in the PATH would change to a user that may not write to our folder."""
+CONTROL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 HOST = "127.0.0.1"
 
 
@@ -61,3 +62,10 @@ def run_rabbitmq(folder: Path, *, port: int | None = None) -> Iterator[str]:
         for process in psutil.process_iter(["name", "environ"]):
             if process.info["name"] == "epmd" and (process.info["environ"] or {}).get("ERL_EPMD_PORT") == epmd_port:
                 process.kill()
+
+
+def allow_memory(url: str, share: float) -> None:
+    """Set the share of the machine's memory beyond which a node takes no more messages."""
+    env = find_listener(url).environ()
+    argv = [CONTROL, "-n", env["RABBITMQ_NODENAME"], "set_vm_memory_high_watermark", str(share)]
+    subprocess.run(argv, env=env, check=True, capture_output=True, timeout=30)

@@ -18,6 +18,7 @@ from tests.faults.proxy import FaultProxy, proxied
 from tests.faults.schedule import IS_LONG
 from tests.flood import flood
 from tests.harness import ROOT, find_listener, run_gateway, suspended, wait_for
+from tests.rabbitmq import allow_memory
 
 ANSWER_S = 2.0
 """For a deadline of one second."""
@@ -90,7 +91,15 @@ def gone(ward: Ward) -> Iterator[None]:
     ward.wire.heal()
 
 
-@pytest.mark.parametrize("ail", [silent, gone, *([slow] if IS_LONG else [])])
+@contextmanager
+def full(ward: Ward) -> Iterator[None]:
+    """Out of memory: connections are accepted, and no message is confirmed."""
+    allow_memory(ward.node_url, 0.00001)
+    yield
+    allow_memory(ward.node_url, 0.4)
+
+
+@pytest.mark.parametrize("ail", [silent, gone, full, *([slow] if IS_LONG else [])])
 def test_launches_are_kept_and_service_returns(ward: Ward, ail: object) -> None:
     """Each is answered in time and is in the queue in the end; the first one after the return goes straight there."""
     task_id = launch_one(ward.url)
