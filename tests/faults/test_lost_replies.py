@@ -60,7 +60,7 @@ def test_a_lost_confirm_is_swept_under_the_same_id(bare_world: World, valkey_url
     ledger_url = f"{valkey_url[:-1]}14"
     with proxied(bare_world.broker_url) as (url, proxy), redis.Redis.from_url(ledger_url) as ledger:
         ledger.flushdb()
-        bare_world.start_gateway(GATEWAY_BROKER_URL=url, GATEWAY_REDIS_URL=ledger_url, GATEWAY_DEADLINE_S="0.3")
+        bare_world.start_gateway(GATEWAY_BROKER_URL=url, GATEWAY_REDIS_URL=ledger_url, GATEWAY_DEADLINE_S="1.0")
         proxy.drop_replies(b"LPUSH", every=10 * EVERY)
         calls = asyncio.run(launch_all(bare_world.url, COUNT, make_body=make_body))
         wait_for("an empty outbox", lambda: not ledger.zcard("gateway:outbox"), limit_s=20 + COUNT / 20)
