@@ -15,6 +15,8 @@ ALONE = (
     "backends/test_outbox.py",
     "backends/test_publisher.py",
     "backends/test_slow_results.py",
+    "cli/test_dev.py",
+    "cli/test_dev_gateway.py",
     "end_to_end/test_rabbitmq.py",
     "end_to_end/test_streams.py",
     "faults",
