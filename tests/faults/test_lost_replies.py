@@ -52,7 +52,9 @@ def test_a_lost_reply_makes_no_second_task(bare_world: World) -> None:
     assert set(answers.values()) == rows == queued.keys()
     assert {1} == set(queued.values())
     assert proxy.dropped > 0
-    assert [answers[call.key] for call in uncertain] == [call.task_id for call in uncertain]
+    assert [answers[call.key] for call in uncertain if call.task_id in rows] == [
+        call.task_id for call in uncertain if call.task_id in rows
+    ]  # one that is in no row never reached Redis, which is uncertain as well
 
 
 def test_a_lost_confirm_is_swept_under_the_same_id(bare_world: World, valkey_url: str) -> None:
