@@ -1,10 +1,14 @@
 """The real app over the memory backend, spoken to through ASGI."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from gateway.backends.memory import MemoryBackend, MemoryResults
 from gateway.backends.memory_changes import MemoryChanges
@@ -12,6 +16,7 @@ from gateway.catalog.deployment import Deployment
 from gateway.loading import compile_sources
 from gateway.ports import ConfigState
 from gateway.web.app import build_app
+from gateway.web.protocol import OneWriteProtocol
 from gateway.web.site import Site
 from tests.services import make_services
 
@@ -83,3 +88,20 @@ async def http(backend: MemoryBackend, changes: MemoryChanges) -> AsyncIterator[
     transport = httpx.ASGITransport(build_app(make_site(backend, changes=changes)), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
         yield client
+
+
+@asynccontextmanager
+async def connect_to(app: Any) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Serve an app as `gateway serve` does, in this process; a connection to it."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, http=OneWriteProtocol, loop="uvloop", lifespan="off", log_config=None)
+    )
+    serving = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    yield reader, writer
+    writer.close()
+    server.should_exit = True
+    await serving

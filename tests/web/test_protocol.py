@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import uvicorn
 
-from gateway.web.protocol import MAX_HELD_BYTES, OneWriteProtocol
+from gateway.web.protocol import MAX_HELD_BYTES
+from tests.web.conftest import connect_to
 
 BODY = b'{"answer": 42}'
 LARGE = bytes(MAX_HELD_BYTES) + BODY
@@ -51,18 +51,8 @@ class Client:
 async def client() -> AsyncIterator[Client]:
     """A connection to a served app."""
     app = App()
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=0, http=OneWriteProtocol, loop="uvloop", lifespan="off", log_config=None)
-    )
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    yield Client(reader, writer, app)
-    writer.close()
-    server.should_exit = True
-    await serving
+    async with connect_to(app) as (reader, writer):
+        yield Client(reader, writer, app)
 
 
 async def test_an_answer_arrives_in_one_piece(client: Client) -> None:
