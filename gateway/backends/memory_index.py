@@ -60,7 +60,7 @@ class MemoryHistory:
         if index.kind == "chain":
             ids = [each for each, row in rows if row.entry.lineage and row.entry.lineage.root_id == index.name]
             return [Place(each, str(number)) for number, each in enumerate(ids)][::-1]
-        return [Place(each, f"{number}-0") for number, (each, row) in enumerate(rows, 1) if _is_in(index, row)][::-1]
+        return [Place(each, f"{number}-0.0") for number, (each, row) in enumerate(rows, 1) if _is_in(index, row)][::-1]
 
 
 def _is_behind(place: Place, before: str) -> bool:

@@ -72,7 +72,7 @@ class History(Protocol):
     """Finds launches again, the newest first."""
 
     async def measure(self, indexes: Sequence[Index]) -> list[int]:
-        """Tell how many launches each index holds, expired ones included."""
+        """Tell about how many launches each index holds, expired ones included."""
 
     async def walk(self, indexes: Sequence[Index], *, before: str, count: int, window: Window) -> list[list[Place]]:
         """Return the next launches of each index behind a position, or from its beginning where that is empty.

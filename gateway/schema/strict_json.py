@@ -25,6 +25,7 @@ _ENCODE = msgspec.json.Encoder().encode
 
 
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_NO_MARKS = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 
 
 def parse_body(raw: bytes) -> Any:
@@ -64,7 +65,7 @@ def _explain(error: msgspec.DecodeError) -> str:
 
 def _check_depth(raw: bytes) -> None:
     """Take away innermost pairs, level by level: what is left after as many levels as are allowed is too deep."""
-    brackets = left = _STRING.sub(b"", raw).translate(None, _NO_BRACKETS)
+    brackets = left = _list_brackets(raw)
     for _ in range(MAX_DEPTH):
         left = left.replace(b"[]", b"").replace(b"{}", b"")
         if not left:
@@ -72,6 +73,15 @@ def _check_depth(raw: bytes) -> None:
     # What is left may also be brackets that do not match, which the reader of JSON says better.
     if _measure_depth(brackets) > MAX_DEPTH:
         raise MalformedBodyError(f"the body is nested deeper than {MAX_DEPTH} levels")
+
+
+def _list_brackets(raw: bytes) -> bytes:
+    """Return the brackets outside of strings."""
+    # Where no string holds a bracket or an escape, its quotes stand side by side, and none is left without such pairs.
+    left = raw.translate(None, _NO_MARKS).replace(b'""', b"")
+    if b'"' not in left and b"\\" not in raw:
+        return left
+    return _STRING.sub(b"", raw).translate(None, _NO_BRACKETS)
 
 
 def _measure_depth(brackets: bytes) -> int:

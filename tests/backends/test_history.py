@@ -32,6 +32,8 @@ from tests.backends.test_message import make_launch
 from tests.services import make_services
 
 BATCHES = [None, *(f"01890000-0000-7000-8000-00000000000{number}" for number in range(2))]
+TOGETHER = 16
+"""Launches that share an entry of the history in Redis, at most."""
 STATUSES = ["SUCCESS", "FAILURE", "REVOKED", "STARTED", "PENDING", "mine"]
 
 
@@ -68,9 +70,13 @@ class World:
         self.begin = datetime.now(UTC)
 
     async def fill(self, count: int) -> None:
-        """Launch tasks, and let them come as far as their status says."""
-        for launch, status, is_settled in make_launches(count, self.begin):
-            await self.services.publisher.publish([Offer(launch=launch)])
+        """Launch tasks, some of them together, and let them come as far as their status says."""
+        made = make_launches(count, self.begin)
+        for first in range(0, count, 3 * TOGETHER):
+            single, *others = made[first : first + 3 * TOGETHER]
+            for some in ([single], others):
+                await self.services.publisher.publish([Offer(launch=launch) for launch, _, _ in some])
+        for launch, status, is_settled in made:
             self.launched.append((launch, status))
             if status != "PENDING":
                 await self._say(launch.task_id, json.dumps({"status": status, "result": None}).encode())

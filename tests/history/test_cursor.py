@@ -17,8 +17,8 @@ AT = "/query/cursor"
 @pytest.mark.parametrize(
     ("filters", "position"),
     [
-        (Filters(), "1732500000000-3"),
-        (Filters(batch=TASK_ID), "1732500000000-3"),
+        (Filters(), "1732500000000-3.7"),
+        (Filters(batch=TASK_ID), "1732500000000-3.7"),
         (Filters(retry_of=TASK_ID), "12"),
         (FAILED, TASK_ID),
     ],
@@ -37,7 +37,7 @@ def test_a_cursor_leads_back_to_its_place(filters: Filters, position: str) -> No
     [
         (Filters(status="REVOKED"), TASK_ID, "this cursor belongs to a query with other filters"),
         (Filters(), TASK_ID, "this cursor belongs to a query with other filters"),
-        (FAILED, "1732500000000-3", "wanted the next_cursor of an earlier page"),
+        (FAILED, "1732500000000-3.7", "wanted the next_cursor of an earlier page"),
         (FAILED, "", "wanted the next_cursor of an earlier page"),
     ],
 )

@@ -89,6 +89,21 @@ def test_what_is_plain_is_let_in(raw: bytes, value: Any) -> None:
     assert value is None or (value, type(value)) == (parsed, type(parsed))
 
 
+@given(depth=st.integers(60, 68), texts=st.lists(st.text(alphabet='[]{}"\\a', max_size=5), min_size=2, max_size=40))
+def test_depth_counts_outside_of_strings(depth: int, texts: list[str]) -> None:
+    """However many brackets, quotes and escapes the strings hold."""
+    value: Any = texts
+    for _ in range(depth - 1):
+        value = [texts[0], value, texts[1]]
+    raw = json.dumps(value).encode()
+
+    if depth <= 64:
+        assert value == parse_body(raw)
+    else:
+        with pytest.raises(MalformedBodyError, match="nested deeper than 64 levels"):
+            parse_body(raw)
+
+
 @pytest.mark.parametrize("depth", [0, 1, 5, 60])
 @pytest.mark.parametrize("key", ["__type__", "\\u005f_type__", "__typ\\u0065__"])
 def test_kombus_envelope_is_refused_at_any_depth(depth: int, key: str) -> None:

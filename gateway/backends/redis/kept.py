@@ -4,7 +4,7 @@ To take it out and put it back each time, and a deadline of redis-py's own aroun
 Whoever uses it brings the deadline, and uses it for one thing at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -33,9 +33,9 @@ class KeptConnection:
 
     async def send(self, commands: Sequence[Command]) -> None:
         """Send commands, whose replies are to be read next."""
-        packed = b"".join([_pack(command) for command in commands])
+        packed = [piece for command in commands for piece in _pack(command)]
         try:
-            await self._connection.send_packed_command([packed], check_health=False)
+            await self._connection.send_packed_command([b"".join(packed)], check_health=False)
         except BaseException:
             await self._connection.disconnect(nowait=True)
             raise
@@ -55,7 +55,11 @@ class KeptConnection:
             return refused
 
 
-def _pack(command: Command) -> bytes:
+def _pack(command: Command) -> Iterator[bytes]:
     """Write a command as Redis reads it; the client's own way asks more of each word than these need."""
-    words = [each if isinstance(each, bytes) else str(each).encode() for each in command]
-    return b"*%d\r\n%b" % (len(words), b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in words]))
+    yield b"*%d\r\n" % len(command)
+    for each in command:
+        word = each if isinstance(each, bytes) else str(each).encode()
+        yield b"$%d\r\n" % len(word)
+        yield word
+        yield b"\r\n"

@@ -10,7 +10,7 @@
 | `chain:<id>` | string | the ids of its retries, one behind the other | `keep_s` of the last of them |
 | `open` | sorted set | launches whose end nobody has seen, by id, that is by time | the longest `keep_s` after the last launch |
 | `ended:<status>` | sorted set | tasks that ended otherwise than in SUCCESS, by id | as the row that lives longest |
-| `history` | stream | every launch, by time | the longest `keep_s`, entries too |
+| `history` | stream | every launch, by time; an entry holds the ids of up to 16 | the longest `keep_s`, entries too |
 | `history:type:<task_type>` | stream | those of a task type | `keep_s`, entries too |
 | `history:batch:<id>` | stream | those of a batch | `keep_s` |
 | `log:<id>` | stream | what happened to a task that somebody follows | ten minutes after the last follower |
@@ -40,7 +40,7 @@ def change_channel(prefix: str, task_id: str) -> str:
     return f"{prefix}change:{task_id}"
 
 
-def split_chain(raw: bytes | None) -> tuple[str, ...]:
-    """Read the ids of a chain."""
+def split_ids(raw: bytes | None) -> tuple[str, ...]:
+    """Read ids that stand one behind the other, as in a chain or in an entry of a history."""
     text = (raw or b"").decode("ascii")
     return tuple(text[at : at + ID_CHARACTERS] for at in range(0, len(text), ID_CHARACTERS))

@@ -19,6 +19,16 @@ local history, history_of_type, history_of_batch, open, chain, feed =
     prefix .. 'history', prefix .. 'history:type:', prefix .. 'history:batch:', prefix .. 'open', prefix .. 'chain:',
     prefix .. 'feed'
 
+-- Of all orders, to be written at once: messages by list, ids by history, ids that were opened; and for how long, in
+-- seconds, each index is kept.
+local pushed, noted, opened, lives = {}, {}, {}, {}
+
+local function gather(lists, key, value)
+    local list = lists[key] or {}
+    list[#list + 1] = value
+    lists[key] = list
+end
+
 local function is_list(key)
     if not kinds[key] then kinds[key] = redis.call('TYPE', key).ok end
     return kinds[key] == 'none' or kinds[key] == 'list'
@@ -45,7 +55,7 @@ end
 
 local function decide_queue(guards, planned)
     local depth = planned[guards.lists[1]] or 0
-    for _, list in ipairs(guards.lists) do depth = depth + redis.call('LLEN', list) end
+    for _, list in ipairs(guards.lists) do depth = depth + redis.call('LLEN', list) + #(pushed[list] or {}) end
     if depth >= guards.max_queued then return {'deep', depth} end
 end
 
@@ -107,16 +117,13 @@ local function tell_launch(id)
     end
 end
 
--- Once for all orders: what was opened, and for how long, in seconds, each index that was written to is kept.
-local opened, histories, others = {}, {}, {}
-
-local function lengthen(lives, key, keep_s)
+local function lengthen(key, keep_s)
     lives[key] = math.max(lives[key] or 0, keep_s)
 end
 
 local function note(key, id, keep_s)
-    redis.call('XADD', key, '*', 't', id)
-    lengthen(histories, key, keep_s)
+    gather(noted, key, id)
+    lengthen(key, keep_s)
 end
 
 local function index(id, keep_s, task_type, longest_keep_s, batch, root)
@@ -124,28 +131,35 @@ local function index(id, keep_s, task_type, longest_keep_s, batch, root)
     note(history_of_type .. task_type, id, keep_s)
     opened[#opened + 1] = 0
     opened[#opened + 1] = id
-    lengthen(others, open, longest_keep_s)
+    lengthen(open, longest_keep_s)
     if batch then note(history_of_batch .. batch, id, keep_s) end
     if root then
         redis.call('APPEND', chain .. root, id)
-        lengthen(others, chain .. root, keep_s)
+        lengthen(chain .. root, keep_s)
     end
 end
 
+-- An entry of a history holds many ids, as it costs as much as many; `history.py` reads no more than so many too many.
+local IDS_PER_ENTRY = 16
+
 -- A history forgets what is older than the launches it holds are kept.
-local function tend_indexes()
+local function write_gathered()
+    for list, messages in pairs(pushed) do redis.call('LPUSH', list, unpack(messages)) end
     if #opened > 0 then redis.call('ZADD', open, unpack(opened)) end
-    for key, keep_s in pairs(histories) do
-        redis.call('XTRIM', key, 'MINID', '~', now_ms - keep_s * 1000)
-        redis.call('EXPIRE', key, keep_s)
+    for key, ids in pairs(noted) do
+        for first = 1, #ids, IDS_PER_ENTRY do
+            local last = math.min(first + IDS_PER_ENTRY - 1, #ids)
+            redis.call('XADD', key, '*', 't', table.concat(ids, '', first, last))
+        end
+        redis.call('XTRIM', key, 'MINID', '~', now_ms - lives[key] * 1000)
     end
-    for key, keep_s in pairs(others) do redis.call('EXPIRE', key, keep_s) end
+    for key, keep_s in pairs(lives) do redis.call('EXPIRE', key, keep_s) end
 end
 
 -- Do an order; return the tasks that it replaced.
 local function perform(order)
     local id, keep_s, list, guards, _, row, message = unpack(order, 1, 7)
-    if list then redis.call('LPUSH', list, message) end
+    if list then gather(pushed, list, message) end
     redis.call('SET', row_key .. id, row, 'EX', keep_s)
     index(id, keep_s, unpack(order[5], 1, 4))
     tell_launch(id)
@@ -193,5 +207,5 @@ for number, parcel in ipairs(parcels) do
         for index, order in ipairs(orders) do run(number, index, order) end
     end
 end
-tend_indexes()
+write_gathered()
 return answers

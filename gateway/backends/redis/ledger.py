@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.backends.redis.connection import check_write, guarded, translated
 from gateway.backends.redis.gather import ask_values, read_values
-from gateway.backends.redis.keys import split_chain
+from gateway.backends.redis.keys import split_ids
 from gateway.backends.redis.scripts import load_script
 from gateway.backends.redis.trips import Asking, SharedTrips
 from gateway.errors import LedgerUnavailableError
@@ -116,5 +116,5 @@ def _remember(
         revocation=None if revocation is None else _REVOCATION.decode(revocation),
         run=None if run is None else _RUN.decode(run),
         end=None if end is None else _END.decode(end),
-        chain=split_chain(chain),
+        chain=split_ids(chain),
     )

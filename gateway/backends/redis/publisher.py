@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from gateway.backends.redis.commit import GroupCommit
 from gateway.backends.redis.connection import check_write
 from gateway.backends.redis.message import Lanes
-from gateway.backends.redis.orders import order_push
+from gateway.backends.redis.orders import Order, order_push
 from gateway.backends.redis.withdrawal import QueueSearch
 from gateway.errors import BrokerUnavailableError
 from gateway.launch.offer import Offer, Outcome
@@ -37,13 +37,17 @@ class RedisPublisher:
 
     async def publish(self, offers: Sequence[Offer], *, all_or_nothing: bool = False) -> list[Outcome]:
         """Publish offers; the outcomes come in their order."""
-        orders = [order_push(each, prefix=self._prefix, lanes=self._lanes, origin=self._origin) for each in offers]
-        if len(orders) <= CHUNK or all_or_nothing:
-            return await self._commit.run(orders, is_whole=all_or_nothing)
-        chunks = [orders[start : start + CHUNK] for start in range(0, len(orders), CHUNK)]
+        if len(offers) <= CHUNK or all_or_nothing:
+            return await self._commit.run(self._order(offers), is_whole=all_or_nothing)
         # All at once, so that they have one deadline: behind a Redis that froze the later ones are not tried.
-        outcomes = await asyncio.gather(*(self._commit.run(chunk) for chunk in chunks))
-        return [outcome for chunk in outcomes for outcome in chunk]
+        running: list[asyncio.Task[list[Outcome]]] = []
+        for start in range(0, len(offers), CHUNK):
+            running.append(asyncio.create_task(self._commit.run(self._order(offers[start : start + CHUNK]))))
+            await asyncio.sleep(0)  # the first chunks are on their way while the next ones are written
+        return [outcome for outcomes in await asyncio.gather(*running) for outcome in outcomes]
+
+    def _order(self, offers: Sequence[Offer]) -> list[Order]:
+        return [order_push(each, prefix=self._prefix, lanes=self._lanes, origin=self._origin) for each in offers]
 
     async def withdraw(self, wanted: Sequence[Withdrawal], wish: Revocation) -> dict[str, Taking]:
         """Take the messages of tasks out of their queues, and note it in the same step."""
