@@ -6,7 +6,10 @@ Catalog, or a ConfigError with every issue. It never blocks on what is not a reg
 
 import os
 import stat
+from hashlib import blake2b
 from pathlib import Path
+
+from msgspec import Struct
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.compiling import compile_catalog
@@ -69,6 +72,39 @@ def describe_deployment(settings: Settings, *, route: RouteTask | None = None) -
         keep_s=settings.keep_s,
         visibility_timeout_s=settings.visibility_timeout_s if is_redis(settings.broker_url) else None,
     )
+
+
+class Content(Struct, frozen=True):
+    """What a path holds at a moment: sources, or why there are none."""
+
+    sources: Sources
+    unreadable: ConfigError | None = None
+
+    @property
+    def digest(self) -> str:
+        """Return what tells this content from any other; what cannot be read is content of its own."""
+        digest = blake2b(str(self.unreadable or "").encode(), digest_size=12)
+        for name, data in self.sources.items():
+            digest.update(b"%d %d %b" % (len(name), len(data), name.encode()))
+            digest.update(data)
+        return digest.hexdigest()
+
+    def open(self) -> Sources:
+        """Return the sources.
+
+        Raises: ConfigError when they could not be read.
+        """
+        if self.unreadable is not None:
+            raise self.unreadable
+        return self.sources
+
+
+def read_content(path: Path) -> Content:
+    """Read a file, or every `*.yaml` of a folder, whatever comes of it."""
+    try:
+        return Content(read_sources(path))
+    except ConfigError as error:
+        return Content({}, error)
 
 
 def read_sources(path: Path) -> Sources:

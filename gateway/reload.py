@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,7 @@ import structlog
 
 from gateway.catalog.catalog import Catalog
 from gateway.errors import ConfigError, GatewayError
-from gateway.loading import Sources, read_sources
+from gateway.loading import Content, Sources, read_content
 from gateway.ports import ConfigFailure, ConfigState
 
 POLL_S: Final = 1.0
@@ -32,11 +31,15 @@ class Reloader:
         path: Path,
         catalog: Catalog,
         *,
+        content: str,
         compile_catalog: Callable[[Sources, int], Catalog],
         build: Callable[[Catalog], Callable[[], None]],
         clock: Callable[[], datetime],
     ) -> None:
-        """`build` makes all that serves a catalog and returns what installs it, which cannot fail."""
+        """`content` is the digest of what the catalog was compiled from.
+
+        `build` makes all that serves a catalog and returns what installs it, which cannot fail.
+        """
         self._path = path
         self._catalog = catalog
         self._compile = compile_catalog
@@ -44,7 +47,7 @@ class Reloader:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._asked = asyncio.Event()
-        self._seen = ""
+        self._seen = content
         self._state = ConfigState(
             path=str(path), digest=catalog.digest, generation=catalog.generation, loaded_at=clock()
         )
@@ -54,29 +57,31 @@ class Reloader:
         return self._state
 
     async def watch(self) -> None:
-        """Reload whenever the content changes, until cancelled; at first too, as it may have changed since it was loaded."""
+        """Reload whenever the content changes, until cancelled."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._asked.wait()
-            await self._look(is_asked=self._asked.is_set())
+            await self._look()
 
     def look_now(self) -> None:
         """Reload at once, as a signal asks for."""
         self._asked.set()
 
-    async def _look(self, *, is_asked: bool) -> None:
-        """Reload if that is asked for, or the content is not what was seen last."""
+    async def _look(self) -> None:
+        """Reload if that is asked for, or the content is not what was seen last; a failure is on record."""
+        is_asked = self._asked.is_set()
         self._asked.clear()
-        if is_asked or await asyncio.to_thread(_take_digest, self._path) != self._seen:
-            await self.try_reload()
+        async with self._turn:
+            content = await asyncio.to_thread(read_content, self._path)
+            if is_asked or content.digest != self._seen:
+                with suppress(GatewayError):
+                    await self._load(content)
 
     async def try_reload(self) -> None:
         """Reload; a failure is on record, and that is all."""
-        try:
+        with suppress(GatewayError):
             await self.reload()
-        except GatewayError:
-            return
 
     async def reload(self) -> ConfigState:
         """Read the file and serve what it says; one that says the same changes nothing.
@@ -84,18 +89,21 @@ class Reloader:
         Raises: ConfigError with every issue, or SettingsError; then the old catalog is served on.
         """
         async with self._turn:
-            self._seen = await asyncio.to_thread(_take_digest, self._path)
-            try:
-                catalog, install = await asyncio.to_thread(self._prepare)
-            except GatewayError as error:
-                self._note_failure(error)
-                raise
-            self._take_over(catalog, install)
+            await self._load(await asyncio.to_thread(read_content, self._path))
             return self._state
 
-    def _prepare(self) -> tuple[Catalog, Callable[[], None]]:
+    async def _load(self, content: Content) -> None:
+        self._seen = content.digest
+        try:
+            catalog, install = await asyncio.to_thread(self._prepare, content)
+        except GatewayError as error:
+            self._note_failure(error)
+            raise
+        self._take_over(catalog, install)
+
+    def _prepare(self, content: Content) -> tuple[Catalog, Callable[[], None]]:
         """Do all that can fail."""
-        catalog = self._compile(read_sources(self._path), self._catalog.generation + 1)
+        catalog = self._compile(content.open(), self._catalog.generation + 1)
         if catalog.digest == self._catalog.digest:
             return self._catalog, _do_nothing
         return catalog, self._build(catalog)
@@ -128,18 +136,6 @@ class Reloader:
         )
         if before is None or before.content != failure.content:  # once per content, however often it is tried
             _log.error("config_refused", content=failure.content, issues=len(issues), detail=failure.detail)
-
-
-def _take_digest(path: Path) -> str:
-    """Return what tells the content of a path from any other; what cannot be read is content of its own."""
-    digest = blake2b(digest_size=12)
-    try:
-        for name, data in read_sources(path).items():
-            digest.update(b"%d %d %b" % (len(name), len(data), name.encode()))
-            digest.update(data)
-    except ConfigError as error:
-        digest.update(str(error).encode())
-    return digest.hexdigest()
 
 
 def _do_nothing() -> None:

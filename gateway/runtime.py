@@ -19,7 +19,7 @@ from gateway.catalog.catalog import Catalog
 from gateway.environment import load_settings
 from gateway.errors import BackendError, UnsafeError
 from gateway.flows.services import read_clock
-from gateway.loading import compile_sources, describe_deployment, load_catalog
+from gateway.loading import compile_sources, describe_deployment, read_content
 from gateway.logs import configure_logs
 from gateway.ports import ConfigState, Probe
 from gateway.reload import Reloader
@@ -47,7 +47,10 @@ class Served(Struct, frozen=True):
 class Runtime:
     """One gateway process: an ASGI callable in front of the app of the present catalog."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, existing: ExistingApp | None = None) -> None:
+    def __init__(
+        self, settings: Settings, catalog: Catalog, *, content: str, existing: ExistingApp | None = None
+    ) -> None:
+        """`content` is the digest of what the catalog was compiled from."""
         self._settings = settings
         self._deadline_s = settings.deadline_s * DEADLINE_SHARE
         self._parts = Parts(settings, deadline_s=self._deadline_s, name_queues=self._name_queues, existing=existing)
@@ -55,6 +58,7 @@ class Runtime:
         self._reloader = Reloader(
             Path(settings.config),
             catalog,
+            content=content,
             compile_catalog=lambda sources, generation: compile_sources(sources, deployment, generation=generation),
             build=self._build,
             clock=read_clock,
@@ -186,7 +190,9 @@ def build_runtime(settings: Settings, existing: ExistingApp | None) -> Runtime:
     Raises: SettingsError, ConfigError.
     """
     deployment = describe_deployment(settings, route=existing.route if existing else None)
-    return Runtime(settings, load_catalog(Path(settings.config), deployment), existing)
+    content = read_content(Path(settings.config))
+    catalog = compile_sources(content.open(), deployment)
+    return Runtime(settings, catalog, content=content.digest, existing=existing)
 
 
 async def refuse_unsafe(settings: Settings) -> None:

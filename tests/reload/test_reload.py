@@ -12,8 +12,8 @@ import structlog
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.deployment import Deployment
 from gateway.errors import ConfigError
-from gateway.loading import Sources, compile_sources, load_catalog
-from gateway.reload import Reloader
+from gateway.loading import Sources, compile_sources, read_content
+from gateway.reload import POLL_S, Reloader
 
 NOW = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
 TASKS = "version: 1\ntasks:\n  a.b: {{description: {words}}}\n"
@@ -25,13 +25,26 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "tasks.yaml"
         self.write("first")
-        self.served = load_catalog(self.path, Deployment())
+        content = read_content(self.path)
+        self.served = _compile(content.open(), 1)
         self.installed: list[str] = []
-        self.reloader = Reloader(self.path, self.served, compile_catalog=_compile, build=self._build, clock=lambda: NOW)
+        self.compiled = 0
+        self.reloader = Reloader(
+            self.path,
+            self.served,
+            content=content.digest,
+            compile_catalog=self._compile,
+            build=self._build,
+            clock=lambda: NOW,
+        )
 
     def write(self, words: str) -> None:
         """Write a sound file."""
         self.path.write_text(TASKS.format(words=words))
+
+    def _compile(self, sources: Sources, generation: int) -> Catalog:
+        self.compiled += 1
+        return _compile(sources, generation)
 
     def _build(self, catalog: Catalog) -> Callable[[], None]:
         def install() -> None:
@@ -110,7 +123,8 @@ async def test_a_good_file_ends_a_failure(place: Place) -> None:
 async def test_a_change_is_seen_however_it_is_made(place: Place, tmp_path: Path) -> None:
     """An edit, a file moved over it, a link that is swapped as Kubernetes does; a signal needs no change to look."""
     seen = asyncio.create_task(place.reloader.watch())
-    await asyncio.sleep(0)
+    await asyncio.sleep(POLL_S + 0.2)  # nothing has changed yet, and nothing must happen
+    assert 0 == place.compiled
 
     place.write("edited")
     await until(lambda: place.installed == ["edited"])

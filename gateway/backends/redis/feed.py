@@ -2,11 +2,9 @@
 
 from typing import Any, Final
 
-from gateway.backends.redis.connection import translated
 from gateway.backends.redis.log import FOLLOW_S, KEEP_S, digest
 from gateway.backends.redis.scripts import load_script
-from gateway.backends.redis.trips import SharedTrips
-from gateway.errors import LedgerUnavailableError
+from gateway.backends.redis.trips import SharedTrips, await_ledger
 from gateway.ports import FeedEntry, Found
 from gateway.status.record import read_found
 
@@ -43,11 +41,8 @@ class RedisFeed:
         return _decode(await self._ask("EVAL", APPEND, 0, *arguments))
 
     async def _ask(self, *command: Any) -> Any:
-        with translated(LedgerUnavailableError, "the ledger"):
-            [reply] = await self._trips.ask(command)
-            if isinstance(reply, Exception):
-                raise reply
-            return reply
+        [reply] = await await_ledger(self._trips.ask(command))
+        return reply
 
 
 def _read(entries: list[tuple[bytes, list[bytes]]]) -> list[FeedEntry]:

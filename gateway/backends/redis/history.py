@@ -1,14 +1,12 @@
 """The indexes of the ledger in Redis, walked from the newest launch on; the launches write them, in `launch.lua`."""
 
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from gateway.backends.redis.connection import translated
 from gateway.backends.redis.kept import Command
 from gateway.backends.redis.keys import ID_CHARACTERS, split_ids
-from gateway.backends.redis.trips import SharedTrips
-from gateway.errors import LedgerUnavailableError
+from gateway.backends.redis.trips import SharedTrips, await_ledger
 from gateway.launch.task_id import name_first
 from gateway.ports import Index, Place, Window
 
@@ -37,7 +35,7 @@ class RedisHistory:
     async def measure(self, indexes: Sequence[Index]) -> list[int]:
         """Tell about how many launches each index holds."""
         asked = [_ask_size(each, self._key(each)) for each in indexes]
-        replies = iter(await self._answer(self._trips.ask(*chain.from_iterable(asked))))
+        replies = iter(await await_ledger(self._trips.ask(*chain.from_iterable(asked))))
         return [_read_size(each, [next(replies) for _ in some]) for each, some in zip(indexes, asked, strict=True)]
 
     async def walk(self, indexes: Sequence[Index], *, before: str, count: int, window: Window) -> list[list[Place]]:
@@ -45,29 +43,21 @@ class RedisHistory:
         if indexes[0].kind == "chain":
             return [await self._walk_chain(self._key(indexes[0]), before, count)]
         commands = [_ask_places(each, self._key(each), before, count, window) for each in indexes]
-        replies = await self._answer(self._trips.ask(*commands))
+        replies = await await_ledger(self._trips.ask(*commands))
         return [_read_places(each, reply, before)[:count] for each, reply in zip(indexes, replies, strict=True)]
 
     async def _walk_chain(self, key: str, before: str, count: int) -> list[Place]:
         """Read a chain backwards; a position is how many ids stand before it."""
-        [size] = [int(before) * ID_CHARACTERS] if before else await self._answer(self._trips.ask(("STRLEN", key)))
+        [size] = [int(before) * ID_CHARACTERS] if before else await await_ledger(self._trips.ask(("STRLEN", key)))
         start = max(0, size // ID_CHARACTERS - count)
         if not size:
             return []
-        [raw] = await self._answer(self._trips.ask(("GETRANGE", key, start * ID_CHARACTERS, size - 1)))
+        [raw] = await await_ledger(self._trips.ask(("GETRANGE", key, start * ID_CHARACTERS, size - 1)))
         places = [Place(each, str(position)) for position, each in enumerate(split_ids(raw), start)]
         return places[::-1]
 
     def _key(self, index: Index) -> str:
         return self._prefix + _KEYS[index.kind].format(index.name)
-
-    async def _answer(self, asked: Awaitable[list[Any]]) -> list[Any]:
-        with translated(LedgerUnavailableError, "the ledger"):
-            replies = await asked
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise reply
-            return replies
 
 
 def _ask_size(index: Index, key: str) -> tuple[Command, ...]:

@@ -10,11 +10,11 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from gateway.backends.redis.connection import check_write, guarded, translated
+from gateway.backends.redis.connection import check_write, guarded
 from gateway.backends.redis.gather import ask_values, read_values
 from gateway.backends.redis.keys import split_ids
 from gateway.backends.redis.scripts import load_script
-from gateway.backends.redis.trips import Asking, SharedTrips
+from gateway.backends.redis.trips import Asking, SharedTrips, await_ledger
 from gateway.errors import LedgerUnavailableError
 from gateway.launch.idempotency import Claim
 from gateway.launch.launch import LedgerEntry
@@ -58,7 +58,7 @@ class RedisLedger:
         return Asking(self._trips.ask(*commands), partial(self._read, task_ids))
 
     async def _read(self, task_ids: Sequence[str], asked: Awaitable[list[Any]]) -> list[Remembered | None]:
-        replies = await self._answer(asked)
+        replies = await await_ledger(asked)
         values = read_values(replies[0], task_ids) if replies else []
         width = len(_PARTS)
         return [_remember(*values[at : at + width]) for at in range(0, len(values), width)]
@@ -66,19 +66,7 @@ class RedisLedger:
     async def settle(self, task_id: str, end: End) -> None:
         """Write down how a task ended; the first one stands."""
         value = msgspec.json.encode(end)
-        await self._answer(self._trips.ask(("EVAL", SETTLE, 0, self._prefix, task_id, value, end.status)))
-
-    async def _answer(self, asked: Awaitable[list[Any]]) -> list[Any]:
-        """Wait for replies.
-
-        Raises: LedgerUnavailableError, also when Redis refused a command.
-        """
-        with translated(LedgerUnavailableError, "the ledger"):
-            replies = await asked
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise reply
-            return replies
+        await await_ledger(self._trips.ask(("EVAL", SETTLE, 0, self._prefix, task_id, value, end.status)))
 
     async def keep(self, claim: Claim) -> bytes | None:
         """Keep what was claimed under a key that is free; return what is kept under one that is not."""
@@ -93,12 +81,12 @@ class RedisLedger:
         return self._read_kept(self._trips.ask(("MGET", *keys)) if keys else None)
 
     async def _read_kept(self, asked: Awaitable[list[Any]] | None) -> list[bytes | None]:
-        return [] if asked is None else cast("list[bytes | None]", (await self._answer(asked))[0])
+        return [] if asked is None else cast("list[bytes | None]", (await await_ledger(asked))[0])
 
     async def record_revocations(self, task_ids: Sequence[str], wish: Revocation) -> None:
         """Remember that tasks shall not run; a later wish with `terminate` replaces one without."""
         words = [part for task_id in task_ids for part in (task_id, "")]
-        await self._answer(self._trips.ask(("EVAL", REVOKE, 0, self._prefix, msgspec.json.encode(wish), "", *words)))
+        await await_ledger(self._trips.ask(("EVAL", REVOKE, 0, self._prefix, msgspec.json.encode(wish), "", *words)))
 
     async def check(self) -> None:
         """Return when the ledger takes what is written."""

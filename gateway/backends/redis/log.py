@@ -1,15 +1,12 @@
 """The logs of followed tasks, as Redis streams in the ledger. What may happen to a task stands in `keys`."""
 
-from collections.abc import Awaitable
 from hashlib import blake2b
 from typing import Any, Final, cast
 
 import msgspec
 
-from gateway.backends.redis.connection import translated
 from gateway.backends.redis.scripts import load_script
-from gateway.backends.redis.trips import SharedTrips
-from gateway.errors import LedgerUnavailableError
+from gateway.backends.redis.trips import SharedTrips, await_ledger
 from gateway.ports import End, Found, LogEntry, Revocation, Run
 
 KEEP_S: Final = 600
@@ -65,12 +62,8 @@ class RedisTaskLog:
         return f"{self._prefix}log:{task_id}"
 
     async def _ask(self, *command: Any) -> Any:
-        asked: Awaitable[list[Any]] = self._trips.ask(command)
-        with translated(LedgerUnavailableError, "the ledger"):
-            [reply] = await asked
-            if isinstance(reply, Exception):
-                raise reply
-            return reply
+        [reply] = await await_ledger(self._trips.ask(command))
+        return reply
 
 
 def digest(record: Found) -> str:

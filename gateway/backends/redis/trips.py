@@ -13,7 +13,9 @@ from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from gateway.backends.redis.connection import translated
 from gateway.backends.redis.kept import Command, KeptConnection
+from gateway.errors import LedgerUnavailableError
 
 MAX_COMMANDS = 512
 """Commands in one round trip."""
@@ -104,6 +106,19 @@ class SharedTrips:
             if not asked.done.done():  # whoever waited may have gone
                 asked.done.set_result(replies[at : at + len(asked.commands)])
             at += len(asked.commands)
+
+
+async def await_ledger(asked: Awaitable[list[Any]]) -> list[Any]:
+    """Wait for what the ledger replies.
+
+    Raises: LedgerUnavailableError, also when Redis refused a command.
+    """
+    with translated(LedgerUnavailableError, "the ledger"):
+        replies = await asked
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
 
 
 def _retrieve(asked: asyncio.Future[list[Any]]) -> None:
