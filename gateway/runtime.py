@@ -20,12 +20,13 @@ from gateway.environment import load_settings
 from gateway.errors import BackendError, UnsafeError
 from gateway.flows.services import read_clock
 from gateway.loading import compile_sources, describe_deployment, read_content
-from gateway.logs import configure_logs
+from gateway.logs import RequestLog, configure_logs
 from gateway.ports import ConfigState, Probe
 from gateway.reload import Reloader
 from gateway.settings import Settings, is_redis, mask_url
 from gateway.signals import on_signals
 from gateway.web.app import build_app
+from gateway.web.entrance import Entrance
 from gateway.web.shedding import Shedder
 from gateway.web.site import Site
 
@@ -48,9 +49,15 @@ class Runtime:
     """One gateway process: an ASGI callable in front of the app of the present catalog."""
 
     def __init__(
-        self, settings: Settings, catalog: Catalog, *, content: str, existing: ExistingApp | None = None
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        *,
+        content: str,
+        existing: ExistingApp | None = None,
+        log: RequestLog | None = None,
     ) -> None:
-        """`content` is the digest of what the catalog was compiled from."""
+        """`content` is the digest of what the catalog was compiled from; `log` gets a line for each request."""
         self._settings = settings
         self._deadline_s = settings.deadline_s * DEADLINE_SHARE
         self._parts = Parts(settings, deadline_s=self._deadline_s, name_queues=self._name_queues, existing=existing)
@@ -63,20 +70,22 @@ class Runtime:
             build=self._build,
             clock=read_clock,
         )
-        self._served = self._make_served(catalog)
-        self._app = Shedder(
+        shedder = Shedder(
             self._dispatch,
             max_requests=settings.max_requests,
             max_waits=settings.max_waits,
             max_body_bytes=settings.max_body_bytes,
         )
+        self._log = log
+        self._entrance = Entrance(shedder, log=log)
+        self._install(self._make_served(catalog))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
-            await self._app(scope, receive, send)
+            await self._entrance(scope, receive, send)
 
     def describe(self) -> ConfigState:
         """Return the state of the configuration."""
@@ -92,23 +101,20 @@ class Runtime:
 
     async def _dispatch(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve a request with the app of the moment it came in, whatever is installed meanwhile."""
-        served = self._served
-
-        async def send_marked(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *served.headers]
-            await send(message)
-
-        await served.app(scope, receive, send_marked)
+        await self._served.app(scope, receive, send)
 
     def _build(self, catalog: Catalog) -> Callable[[], None]:
         served = self._make_served(catalog)
 
         def install() -> None:
-            self._served = served
+            self._install(served)
             gc.collect()  # an app is full of cycles, and the collector comes by itself only after many of them
 
         return install
+
+    def _install(self, served: Served) -> None:
+        self._served = served
+        self._entrance.marks = served.headers
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
@@ -127,6 +133,8 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await parts.closing.aclose()
+        if self._log is not None:
+            await asyncio.to_thread(self._log.close)  # the server ends itself by the signal that it got
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _look_beneath(self) -> None:
@@ -180,19 +188,19 @@ def make_runtime() -> Runtime:
     Raises: SettingsError, ConfigError.
     """
     settings, existing = load_settings(os.environ)
-    configure_logs(level=settings.log_level, style=settings.log_format)
-    return build_runtime(settings, existing)
+    log = configure_logs(level=settings.log_level, style=settings.log_format)
+    return build_runtime(settings, existing, log=log)
 
 
-def build_runtime(settings: Settings, existing: ExistingApp | None) -> Runtime:
-    """Compile the catalog and build what serves it; nothing is connected yet.
+def build_runtime(settings: Settings, existing: ExistingApp | None, *, log: RequestLog | None) -> Runtime:
+    """Compile the catalog and build what serves it; nothing is connected yet. `log` gets a line for each request.
 
     Raises: SettingsError, ConfigError.
     """
     deployment = describe_deployment(settings, route=existing.route if existing else None)
     content = read_content(Path(settings.config))
     catalog = compile_sources(content.open(), deployment)
-    return Runtime(settings, catalog, content=content.digest, existing=existing)
+    return Runtime(settings, catalog, content=content.digest, existing=existing, log=log)
 
 
 async def refuse_unsafe(settings: Settings) -> None:

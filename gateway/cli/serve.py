@@ -58,10 +58,10 @@ def serve(settings: Settings, existing: ExistingApp | None = None) -> None:
     Raises: SettingsError when the address cannot or must not be served; ConfigError when the file has issues;
         UnsafeError in strict mode.
     """
-    configure_logs(level=settings.log_level, style=settings.log_format)
+    log = configure_logs(level=settings.log_level, style=settings.log_format)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until somebody hears it, it must not end the process
     _refuse_open_address(settings)
-    runtime = build_runtime(settings, existing)
+    runtime = build_runtime(settings, existing, log=log)
     if settings.strict:
         asyncio.run(refuse_unsafe(settings))
     _allow_connections()

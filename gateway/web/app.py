@@ -47,12 +47,12 @@ def build_app(site: Site) -> LaunchDoor:
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    path = request.scope["path"]
+    scope = request.scope
     if not isinstance(error, HTTPException) or error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return make_response(answer_error(error, path=path))
+        return make_response(answer_error(error, scope=scope))
     status = HTTPStatus(error.status_code)
     detail = _DETAILS.get(status, status.phrase)
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"{request.method[:16]} is not allowed here"
     headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
-    return make_response(answer_status(status, detail=detail, path=path, headers=headers))
+    return make_response(answer_status(status, detail=detail, scope=scope, headers=headers))

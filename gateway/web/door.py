@@ -14,6 +14,7 @@ from gateway.flows.waiting import wait_for_change
 from gateway.launch.task_id import is_task_id
 from gateway.web.answers import Answer, Receive, Scope, Send, send_answer, write_json
 from gateway.web.attending import WaitSeconds, attending
+from gateway.web.facts import ROUTE, TASK_ID, WAITING
 from gateway.web.problems import answer_error
 from gateway.web.reading import read_query
 from gateway.web.site import Site
@@ -44,10 +45,13 @@ class TaskDoor:
         task_id, rest = path[len(self._head) :][:ID_LENGTH], path[len(self._head) + ID_LENGTH :]
         is_follower = scope.get("method") == "GET" and path.startswith(self._head) and is_task_id(task_id)
         if is_follower and rest in {"", "/"}:
+            scope[ROUTE], scope[TASK_ID] = self.paths[0], task_id
             await self._answer_status(task_id, scope, receive, send)
         elif is_follower and rest in {"/events", "/events/"}:
+            scope[ROUTE], scope[TASK_ID] = self.paths[1], task_id
             await stream_task(task_id, self._site, scope, receive, send)
         elif scope.get("method") == "GET" and path.rstrip("/") == self._feed:
+            scope[ROUTE] = self._feed
             await stream_feed(self._site, scope, receive, send)
         else:
             await self.behind(scope, receive, send)
@@ -56,13 +60,14 @@ class TaskDoor:
         try:
             answer = await self._tell(task_id, scope, receive)
         except Exception as error:  # noqa: BLE001 - as at the framework's door: a bug becomes an opaque 500
-            answer = answer_error(error, path=scope["path"])
+            answer = answer_error(error, scope=scope)
         await send_answer(answer, send)
 
     async def _tell(self, task_id: str, scope: Scope, receive: Receive) -> Answer:
         site = self._site
         wait_s = read_query(scope, FollowQuery).wait_s if scope["query_string"] else 0
         if wait_s:
+            scope[ROUTE] += WAITING
             async with attending(task_id, site, scope, receive) as watch:
                 return write_json(
                     await wait_for_change(task_id, watch, site.services, prefix=site.prefix, wait_s=wait_s)

@@ -13,6 +13,8 @@ from gateway.flows.retrying import retry as retry_task
 from gateway.flows.revoking import Stop
 from gateway.flows.revoking import revoke as revoke_task
 from gateway.launch.request import read_retry_body
+from gateway.launch.task_id import is_task_id
+from gateway.web.facts import TASK_ID
 from gateway.web.launching import REPLAYED, read_caller_key
 from gateway.web.reading import NoQuery, read_json, read_query
 from gateway.web.site import Site, answer, in_time
@@ -31,16 +33,19 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
 
     @get(path)
     async def follow(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
+        _note(task_id, request)
         read_query(request.scope, NoQuery)
         return answer(await in_time(follow_task(task_id, site.services, prefix=site.prefix), site))
 
     @get(f"{path}/result")
     async def show_result(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
+        _note(task_id, request)
         read_query(request.scope, NoQuery)
         return answer(await in_time(load_result(task_id, site.services), site))
 
     @delete(path, status_code=200)
     async def revoke(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
+        _note(task_id, request)
         query = read_query(request.scope, RevokeQuery)
         stop = Stop(terminate=query.terminate, signal=query.signal)
         revoking = revoke_task(task_id, site.services, prefix=site.prefix, stop=stop)
@@ -48,10 +53,18 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
 
     @post(f"{path}/retry", status_code=200)
     async def retry(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
+        _note(task_id, request)
         read_query(request.scope, NoQuery)
         body = read_retry_body(await read_json(request, empty={}))
         key = read_caller_key(request.scope)
         accepted = await retry_task(task_id, body, site.catalog, site.services, prefix=site.prefix, key=key)
+        _note(accepted.receipt.task_id, request)
         return answer(accepted.receipt, headers=REPLAYED if accepted.is_replay else {})
 
     return [follow, show_result, revoke, retry]
+
+
+def _note(task_id: str, request: Request[Any, Any, Any]) -> None:
+    """Note which task a request is about, for whoever observes it; a path may say anything."""
+    if is_task_id(task_id):
+        request.scope[TASK_ID] = task_id  # type: ignore[typeddict-unknown-key] # the scope is open to words of one's own

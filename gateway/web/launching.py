@@ -25,6 +25,7 @@ from gateway.status.interpreting import is_final
 from gateway.status.status import TaskStatus
 from gateway.web.answers import Answer, Receive, Scope, Send, send_answer, write_json
 from gateway.web.attending import attending, read_preferred_wait
+from gateway.web.facts import ROUTE, TASK_ID, WAITING
 from gateway.web.problems import Problem, answer_error, answer_status, describe_error
 from gateway.web.reading import NoQuery, find_header, read_body, read_query, read_query_members
 from gateway.web.site import Site, find_in_path
@@ -67,6 +68,7 @@ class LaunchDoor:
         self._site = site
         self.behind = behind
         self._path = f"{site.prefix}/tasks/launch"
+        self._typed = f"{self._path}/{{task_type}}"
         self.routes: dict[str, Handler] = {
             self._path: self._launch_any,
             f"{self._path}/batch": self._launch_batch,
@@ -80,10 +82,11 @@ class LaunchDoor:
             await self.behind(scope, receive, send)
             return
         reach("received")
+        scope[ROUTE] = self._typed if handler == self._launch_one else path.rstrip("/")
         try:
             answer = await handler(scope, receive) if scope["method"] == "POST" else _refuse_method(scope)
         except Exception as error:  # noqa: BLE001 - as at the framework's door: a bug becomes an opaque 500
-            answer = answer_error(error, path=path)
+            answer = answer_error(error, scope=scope)
         reach("before_answer")
         await send_answer(answer, send)
 
@@ -133,12 +136,14 @@ class LaunchDoor:
             return write_json(rehearse(wish, site.catalog, site.services))
         key = read_caller_key(scope)
         accepted = await launch(wish, site.catalog, site.services, prefix=site.prefix, key=key)
+        scope[TASK_ID] = accepted.receipt.task_id
         receipt, headers = accepted.receipt, dict(REPLAYED) if accepted.is_replay else {}
         if status is HTTPStatus.ACCEPTED:
             headers["Location"] = receipt.status_url
         wait_s = read_preferred_wait(scope)
         if wait_s is None:
             return write_json(receipt, status=status, headers=headers)
+        scope[ROUTE] += WAITING
         headers["Preference-Applied"] = f"wait={wait_s}"
         ended = await self._wait(receipt.task_id, wait_s, scope, receive)
         if ended is None:
@@ -180,7 +185,7 @@ def _read_options(scope: Scope) -> tuple[dict[str, Any], bool]:
 
 def _refuse_method(scope: Scope) -> Answer:
     detail = f"{scope['method'][:16]} is not allowed here"
-    return answer_status(HTTPStatus.METHOD_NOT_ALLOWED, detail=detail, path=scope["path"], headers={"Allow": "POST"})
+    return answer_status(HTTPStatus.METHOD_NOT_ALLOWED, detail=detail, scope=scope, headers={"Allow": "POST"})
 
 
 def _show_item(outcome: Receipt | GatewayError, *, instance: str) -> BatchItem:

@@ -13,10 +13,12 @@ from msgspec import Struct
 
 from gateway import errors
 from gateway.errors import Fault, Issue
-from gateway.web.answers import Answer
+from gateway.web.answers import Answer, Scope
+from gateway.web.facts import CODE
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "1"
+INTERNAL_ERROR = "internal_error"
 _log = structlog.get_logger("gateway.web")
 
 
@@ -100,19 +102,23 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
 """The nearest class along an error's class order decides."""
 
 
-def answer_error(error: Exception, *, path: str) -> Answer:
-    """Answer any exception with a problem document."""
+def answer_error(error: Exception, *, scope: Scope) -> Answer:
+    """Answer any exception with a problem document, whose code is noted for whoever observes the request."""
+    path: str = scope["path"]
     problem = describe_error(error, instance=path)
     if problem is None:
+        scope[CODE] = INTERNAL_ERROR
         return _answer_bug(error, path=path)
+    scope[CODE] = problem.code
     if isinstance(error, errors.BackendError):
         _log.warning("backend_unavailable", code=error.code, detail=str(error), path=path)
     return write_problem(problem)
 
 
-def answer_status(status: HTTPStatus, *, detail: str, path: str, headers: dict[str, str] | None = None) -> Answer:
+def answer_status(status: HTTPStatus, *, detail: str, scope: Scope, headers: dict[str, str] | None = None) -> Answer:
     """Answer with a problem that is only about HTTP."""
-    return write_problem(_make(status, instance=path, code=status.name.lower(), detail=detail), headers)
+    code = scope[CODE] = status.name.lower()
+    return write_problem(_make(status, instance=scope["path"], code=code, detail=detail), headers)
 
 
 def describe_error(error: Exception, *, instance: str) -> Problem | None:
@@ -160,4 +166,4 @@ def _answer_bug(error: Exception, *, path: str) -> Answer:
     _log.error("internal_error", error_id=error_id, path=path, exc_info=error)
     detail = f"this is a fault of the gateway; its log knows it as {error_id}"
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return write_problem(_make(status, instance=path, code="internal_error", detail=detail, error_id=error_id))
+    return write_problem(_make(status, instance=path, code=INTERNAL_ERROR, detail=detail, error_id=error_id))

@@ -39,7 +39,7 @@ class Shedder:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
         if self._under_way >= self._max_requests and scope["path"] not in ALWAYS:
-            await send_answer(answer_error(OverloadedError(), path=scope["path"]), send)
+            await send_answer(answer_error(OverloadedError(), scope=scope), send)
             return
         self._under_way += 1
         place = _Place(self)

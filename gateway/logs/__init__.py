@@ -1,4 +1,7 @@
-"""Logs: a fixed event name and its fields, one line each; JSON when nobody watches on a terminal."""
+"""Logs: a fixed event name and its fields, one line each; JSON when nobody watches on a terminal.
+
+Nobody who logs ever waits for whoever reads: all lines of a process leave by one thread.
+"""
 
 import logging
 import sys
@@ -6,11 +9,17 @@ from typing import Any
 
 import structlog
 
+from gateway.logs.requests import RequestLog
+from gateway.logs.writer import LineWriter
 
-def configure_logs(*, level: str, style: str) -> None:
+__all__ = ["RequestLog", "configure_logs"]
+
+
+def configure_logs(*, level: str, style: str) -> RequestLog | None:
     """Send every log of the process, the libraries' included, through one formatter to standard error.
 
-    Shape: `level` is one of debug, info, warning, error; `style` is auto, json or text.
+    Shape: `level` is one of debug, info, warning, error; `style` is auto, json or text. What comes back writes a line for
+        each request; None where the level leaves these out.
     """
     is_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
     shared: list[Any] = [
@@ -30,7 +39,8 @@ def configure_logs(*, level: str, style: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler()
+    writer = LineWriter(sys.stderr.fileno())
+    handler = logging.StreamHandler(writer)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -40,3 +50,6 @@ def configure_logs(*, level: str, style: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for chatty in ("uvicorn.access", "kombu", "amqp"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    if not logging.getLogger("gateway.requests").isEnabledFor(logging.INFO):
+        return None
+    return RequestLog(writer, is_json=is_json)

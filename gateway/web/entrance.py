@@ -1,0 +1,111 @@
+"""The entrance: stands in front of every app, marks every answer, and sees of each request what is told of it elsewhere.
+
+What comes in: ASGI. What goes out: the same, each answer with a request id and the mark of what serves; and for each request
+what logs, metrics and traces are made of. It costs a few microseconds in all, and must never see more than it tells.
+"""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import Any, Final, Protocol
+
+from msgspec import Struct
+
+from gateway.web.answers import Receive, Scope, Send
+from gateway.web.facts import CALLER, CODE, REQUEST_ID, ROUTE, TASK_ID
+
+UNMATCHED: Final = "unmatched"
+"""The route of whatever has none."""
+METHODS: Final = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"})
+"""Others are one to whoever counts: there are dozens, and none is served."""
+FAILED: Final = 500
+"""What the server answers for an app that did not."""
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Seen(Struct, frozen=True, gc=False):
+    """One request, once it has ended."""
+
+    request_id: str
+    method: str
+    route: str
+    status: int
+    code: str | None
+    duration_s: float
+    task_id: str | None
+    caller: str | None
+
+
+class Log(Protocol):
+    """Keeps what was seen."""
+
+    def note(self, seen: Seen) -> None:
+        """Keep it; never wait."""
+
+
+class Entrance:
+    """Lets requests in, and observes them."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], *, log: Log | None) -> None:
+        self.marks: Headers = ()
+        """Headers of every answer, whoever gives it."""
+        self._app = app
+        self._log = log
+        self._head = f"{secrets.token_hex(6)}-"
+        self._count = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request_id = self._name(scope)
+        scope[REQUEST_ID] = request_id
+        passage = _Passage(send, (*self.marks, (b"x-request-id", request_id.encode())))
+        began = perf_counter()
+        try:
+            await self._app(scope, receive, passage.send)
+        finally:
+            self._tell(scope, passage, began)
+
+    def _name(self, scope: Scope) -> str:
+        """Take the caller's name for its request, if it is a sound one."""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and _REQUEST_ID.match(value):
+                return str(value, "ascii")
+        self._count += 1
+        return f"{self._head}{self._count:x}"
+
+    def _tell(self, scope: Scope, passage: "_Passage", began: float) -> None:
+        if self._log is None:
+            return
+        method = scope.get("method", "")
+        self._log.note(
+            Seen(
+                request_id=scope[REQUEST_ID],
+                method=method if method in METHODS else "OTHER",
+                route=scope.get(ROUTE) or UNMATCHED,
+                status=passage.status or FAILED,
+                code=scope.get(CODE),
+                duration_s=perf_counter() - began,
+                task_id=scope.get(TASK_ID),
+                caller=scope.get(CALLER) or None,
+            )
+        )
+
+
+class _Passage:
+    """The way of one answer."""
+
+    __slots__ = ("_marks", "_send", "status")
+
+    def __init__(self, send: Send, marks: Headers) -> None:
+        self.status = 0
+        self._send = send
+        self._marks = marks
+
+    def send(self, message: Any) -> Awaitable[None]:
+        """Pass on a message; no coroutine of its own, as most requests have two."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self._marks]
+        return self._send(message)

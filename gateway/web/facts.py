@@ -1,0 +1,17 @@
+"""What is known of a request beside its answer, for whoever observes it: words in the ASGI scope.
+
+Only plain values: what is in the scope must not hold what holds the scope.
+"""
+
+from typing import Final
+
+ROUTE: Final = "path_template"
+"""The template of the path, never the path; the framework's own word."""
+WAITING: Final = "?wait"
+"""Behind a route: the request waited for a task on purpose, which says nothing of how fast the gateway is."""
+TASK_ID: Final = "gateway.task_id"
+"""The task that was launched, or asked for."""
+CODE: Final = "gateway.code"
+"""The code of the problem that is the answer."""
+CALLER: Final = "gateway.caller"
+REQUEST_ID: Final = "gateway.request_id"
