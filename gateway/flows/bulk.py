@@ -37,7 +37,7 @@ from gateway.status.interpreting import Witness, conclude, interpret, is_final
 
 CURSOR_AT: Final = "/cursor"
 TIME_SHARE: Final = 0.75
-"""Of the deadline, after which no further step begins."""
+"""Of a request's time, after which no further step begins."""
 
 _DONE: Final = frozenset({"retried", "revoked"})
 
@@ -49,7 +49,8 @@ class Dealt(Struct, frozen=True):
     failure: BackendError | None = None
 
 
-Deal = Callable[[Sequence[Look]], Awaitable[Dealt]]
+Deal = Callable[[Sequence[Look], float], Awaitable[Dealt]]
+"""Deals with the tasks of a step, by when the request must have its answer."""
 
 
 class _Sum(Struct, frozen=True, kw_only=True):
@@ -62,7 +63,7 @@ class _Sum(Struct, frozen=True, kw_only=True):
 
 
 async def retry_many(
-    body: object, catalog: Catalog, services: Services, *, dry_run: bool, deadline_s: float, prefix: str
+    body: object, catalog: Catalog, services: Services, *, dry_run: bool, prefix: str
 ) -> RetryManyAnswer:
     """Retry all tasks that match, each once and as it was recorded.
 
@@ -70,8 +71,7 @@ async def retry_many(
     """
     read, filters = read_retry_many(body)
     retrying = _Retrying(catalog, services, await services.ledger.identity(), dry_run=dry_run, prefix=prefix)
-    walk = await begin(filters, services, cursor=read.cursor, pointer=CURSOR_AT)
-    total = await _go(walk, filters, retrying.deal, deadline_s=deadline_s)
+    total = await _go(filters, services, retrying.deal, cursor=read.cursor)
     matched, retried = len(total.items), total.count("retried")
     return RetryManyAnswer(
         matched=matched,
@@ -84,27 +84,27 @@ async def retry_many(
     )
 
 
-async def revoke_many(body: object, services: Services, *, dry_run: bool, deadline_s: float) -> RevokeManyAnswer:
+async def revoke_many(body: object, services: Services, *, dry_run: bool) -> RevokeManyAnswer:
     """Revoke all tasks that match and have not ended.
 
     Raises: RefusedParamsError; BackendError when nothing could be done.
     """
     read, filters = read_revoke_many(body)
 
-    async def deal(looks: Sequence[Look]) -> Dealt:
+    async def deal(looks: Sequence[Look], due: float) -> Dealt:
         ids = [
             each.remembered.entry.task_id for each in looks if is_to_revoke(each.remembered, terminate=read.terminate)
         ]
         if dry_run:
             return Dealt([BulkItem(task_id=each, outcome="matched") for each in ids])
-        done = await revoke_all(ids, services, stop=Stop(terminate=read.terminate))
+        async with services.in_time(due):
+            done = await revoke_all(ids, services, stop=Stop(terminate=read.terminate))
         finished = set(done.finished)
         known = finished.union(done.revoked)
         pairs = ((each, "finished" if each in finished else "revoked") for each in ids if each in known)
         return Dealt([BulkItem(task_id=each, outcome=outcome) for each, outcome in pairs])
 
-    walk = await begin(filters, services, cursor=read.cursor, pointer=CURSOR_AT)
-    total = await _go(walk, filters, deal, deadline_s=deadline_s)
+    total = await _go(filters, services, deal, cursor=read.cursor)
     return RevokeManyAnswer(
         matched=len(total.items),
         revoked=total.count("revoked"),
@@ -116,19 +116,22 @@ async def revoke_many(body: object, services: Services, *, dry_run: bool, deadli
     )
 
 
-async def _go(walk: Walk, filters: Filters, deal: Deal, *, deadline_s: float) -> _Sum:
+async def _go(filters: Filters, services: Services, deal: Deal, *, cursor: str | None) -> _Sum:
     """Walk and deal until the end, or until it is enough.
 
     Raises: BackendError when that happens before anything was done.
     """
-    loop = asyncio.get_running_loop()
-    until = loop.time() + TIME_SHARE * deadline_s
+    due = services.find_due()
+    until = due - (1 - TIME_SHARE) * services.deadline_s
+    async with services.in_time(due):
+        walk = await begin(filters, services, cursor=cursor, pointer=CURSOR_AT)
     items: list[BulkItem] = []
     while True:
         before = walk.position
         try:
-            step = await walk.step(min(AT_A_TIME, MOST - len(items)))
-            dealt = await deal([looked for looked, _ in step.found])
+            async with services.in_time(due):
+                step = await walk.step(min(AT_A_TIME, MOST - len(items)))
+            dealt = await deal([looked for looked, _ in step.found], due)
         except BackendError as error:
             step, dealt = None, Dealt([], error)
         items += dealt.items
@@ -138,7 +141,7 @@ async def _go(walk: Walk, filters: Filters, deal: Deal, *, deadline_s: float) ->
             return _Sum(items=items, is_complete=False, cursor=_write(walk, before, filters))
         if step.is_last:
             return _Sum(items=items, is_complete=True, cursor=None)
-        if len(items) >= MOST or loop.time() > until:
+        if len(items) >= MOST or asyncio.get_running_loop().time() > until:
             return _Sum(items=items, is_complete=False, cursor=_write(walk, walk.position, filters))
 
 
@@ -156,14 +159,10 @@ class _Retrying:
         self._is_dry_run = dry_run
         self._prefix = prefix
 
-    async def deal(self, looks: Sequence[Look]) -> Dealt:
+    async def deal(self, looks: Sequence[Look], due: float) -> Dealt:
         """Retry each task that was never retried."""
-        due = self._services.find_due()
-        keys = [digest_retry(each.remembered.entry.task_id, identity=self._identity) for each in looks]
-        kept = await self._services.ledger.find_kept(keys)
-        wanted = [
-            looked for looked, known in zip(looks, kept, strict=True) if known is None and await self._conclude(looked)
-        ]
+        async with self._services.in_time(due):
+            wanted = await self._choose(looks)
         items: list[BulkItem] = []
         offers: list[Offer] = []
         for looked in wanted:
@@ -177,6 +176,12 @@ class _Retrying:
         found = [await self._tell(*pair, due=due) for pair in zip(offers, outcomes, strict=True)]
         failures = (each for each in outcomes if isinstance(each, BackendError))
         return Dealt([*items, *(each for each in found if each is not None)], next(failures, None))
+
+    async def _choose(self, looks: Sequence[Look]) -> list[Look]:
+        keys = [digest_retry(each.remembered.entry.task_id, identity=self._identity) for each in looks]
+        kept = await self._services.ledger.find_kept(keys)
+        pairs = zip(looks, kept, strict=True)
+        return [looked for looked, known in pairs if known is None and await self._conclude(looked)]
 
     async def _conclude(self, looked: Look) -> bool:
         """Tell whether a task has ended for good, which is written down before anything follows from it."""

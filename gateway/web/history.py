@@ -59,20 +59,13 @@ def make_history_handlers(site: Site) -> list[HTTPRouteHandler]:
     @post(f"{site.prefix}/tasks/retry", status_code=200)
     async def retry(request: Request[Any, Any, Any]) -> Response[bytes]:
         is_dry_run = read_query(request.scope, BulkQuery).dry_run
-        retrying = retry_many(
-            await read_json(request),
-            site.catalog,
-            site.services,
-            dry_run=is_dry_run,
-            deadline_s=site.deadline_s,
-            prefix=site.prefix,
-        )
-        return answer(await retrying)
+        body = await read_json(request)
+        return answer(await retry_many(body, site.catalog, site.services, dry_run=is_dry_run, prefix=site.prefix))
 
     @post(f"{site.prefix}/tasks/revoke", status_code=200)
     async def revoke(request: Request[Any, Any, Any]) -> Response[bytes]:
         is_dry_run = read_query(request.scope, BulkQuery).dry_run
         body = await read_json(request)
-        return answer(await revoke_many(body, site.services, dry_run=is_dry_run, deadline_s=site.deadline_s))
+        return answer(await revoke_many(body, site.services, dry_run=is_dry_run))
 
     return [find, retry, revoke]

@@ -1,10 +1,12 @@
 """Retries and revokes of many tasks over HTTP."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from gateway.backends.memory import MemoryBackend
 from gateway.errors import BrokerUnavailableError
@@ -177,3 +179,22 @@ async def test_a_broker_that_goes_away_ends_the_request(falls_after: int, expect
 
     assert expected == (answer.status_code, answer.json().get("retried"))
     assert answer.json().get("is_complete") is not True
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(("path", "step"), [("retry", "find_kept"), ("revoke", "record_revocations")])
+async def test_a_ledger_that_freezes_midway_ends_the_request(path: str, step: str, backend: MemoryBackend) -> None:
+    """In the time of one request, however far it had come."""
+
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    site = make_site(backend)
+    app = build_app(replace(site, services=replace(site.services, deadline_s=0.2)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as http:
+        await launch(http, backend, FAILED if path == "retry" else None)
+        setattr(backend, step, hang)
+
+        answer = await http.post(f"{API}/tasks/{path}", json={"task_type": "shop.order"})
+
+    assert (503, "1") == (answer.status_code, answer.headers["retry-after"])
