@@ -77,6 +77,7 @@ def _compile(
         keep_s=spec.keep_s or deployment.keep_s,
         max_delay_s=deployment.visibility_timeout_s,
         max_queued=spec.max_queued,
+        delivery=spec.delivery or "at_least_once",
         concurrency=spec.concurrency,
         caller_options=frozenset(spec.caller_options or ()),
         deprecated=spec.deprecated,

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.catalog.rules import CompiledRule
-from gateway.config.model import Concurrency
+from gateway.config.model import Concurrency, Delivery
 from gateway.errors import RefusedParamsError
 from gateway.schema import ParameterSet
 
@@ -32,6 +32,7 @@ class TaskType(Struct, frozen=True, kw_only=True):
     max_delay_s: int | None
     """A launch may not be due later than that; None where the broker does not mind."""
     max_queued: int | None
+    delivery: Delivery
     concurrency: Concurrency | None
     caller_options: frozenset[str]
     deprecated: bool

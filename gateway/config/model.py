@@ -12,6 +12,7 @@ MAX_ITEMS = 100
 """How many tags, rules and examples a task type may have."""
 CallerOption = Literal["countdown_s", "eta", "expires_s", "priority"]
 OnConflict = Literal["reject", "join_existing", "replace"]
+Delivery = Literal["at_least_once", "at_most_once"]
 Schema = dict[str, Any] | bool
 """One JSON Schema 2020-12, as plain data."""
 
@@ -96,6 +97,13 @@ class Execution(FileStruct, frozen=True, kw_only=True):
     ] = None
     max_queued: Annotated[
         Count | None, Meta(description="Launches are refused while so many messages wait in the queue.")
+    ] = None
+    delivery: Annotated[
+        Delivery | None,
+        Meta(
+            description="What becomes of a task whose worker died with it: `at_least_once`, as when left out, runs it again, "
+            "`at_most_once` ends it as UNKNOWN."
+        ),
     ] = None
     caller_options: Annotated[
         Annotated[tuple[CallerOption, ...], Meta(max_length=len(get_args(CallerOption)))] | None,

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gateway.config.model import Delivery
 from gateway.launch.slot import Slot
 
 REPR_CHARACTERS = 1024
@@ -53,6 +54,8 @@ class Launch(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     slot: Slot | None = None
     max_queued: int | None = None
     """A queue that holds as many messages takes no more."""
+    delivery: Delivery = "at_least_once"
+    """What becomes of it when its worker dies with it."""
 
     def __repr__(self) -> str:
         """Name the launch without its values."""
@@ -69,6 +72,8 @@ class Launch(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
 class LedgerEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the ledger remembers of one launch: enough to show it and to launch it again."""
 
+    delivery: Delivery = "at_least_once"
+    """Stands first, so that a row which begins with it tells what it says without being read; see `claims.lua`."""
     task_id: str
     task_type: str
     name: str
@@ -121,6 +126,7 @@ class DryRun(Struct, frozen=True, kw_only=True):
 def record(launch: Launch) -> LedgerEntry:
     """Keep of a launch what may be kept."""
     return LedgerEntry(
+        delivery=launch.delivery,
         task_id=launch.task_id,
         task_type=launch.task_type,
         name=launch.name,

@@ -63,6 +63,7 @@ def prepare(wish: Wish, catalog: Catalog, *, now: datetime) -> Launch:
         lineage=wish.lineage,
         slot=None if policy is None else choose_slot(task_type.task_type, policy, params),
         max_queued=task_type.max_queued,
+        delivery=task_type.delivery,
     )
 
 

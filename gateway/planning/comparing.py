@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 
 from gateway.config import Config, TaskSpec
-from gateway.config.model import Concurrency
+from gateway.config.model import Concurrency, Delivery
 from gateway.planning.change import Audience, Change, Finding, Kind, Verdict
 from gateway.planning.parameters import compare_parameters
 
@@ -29,7 +29,7 @@ def compare(old: Config, new: Config, *, default_queue: str = "celery", keep_s: 
 
     Shape: by task type in the order of the old file, then of the new one; what breaks comes first in each.
     """
-    given: dict[str, str | int] = {"queue": default_queue, "keep_s": keep_s}
+    given: dict[str, str | int] = {"queue": default_queue, "keep_s": keep_s, "delivery": "at_least_once"}
     changes: list[Change] = []
     for key in [*old.tasks, *(key for key in new.tasks if key not in old.tasks)]:
         if key not in new.tasks:
@@ -74,6 +74,7 @@ def _compare(key: str, before: TaskSpec, after: TaskSpec, *, old: Config, new: C
     yield from _compare_address(key, before, after)
     yield from _compare_limits(before, after)
     yield from _compare_options(before, after)
+    yield from _compare_delivery(before.delivery, after.delivery)
     yield from _compare_concurrency(before.concurrency, after.concurrency)
     for finding in compare_parameters(before, after, before=old, after=new):
         yield msgspec.structs.replace(finding, steps=("parameters", *finding.steps))
@@ -118,6 +119,18 @@ def _compare_options(before: TaskSpec, after: TaskSpec) -> Iterator[Finding]:
     for option in new:
         if option not in old:
             yield _find("caller_options", "added", "callers", "safe", f"`{option}` may be set")
+
+
+def _compare_delivery(old: Delivery | None, new: Delivery | None) -> Iterator[Finding]:
+    if old == new:
+        return
+    audience: Audience = "callers" if new == "at_most_once" else "workers"
+    loss = (
+        "a task whose worker died was run again"
+        if new == "at_most_once"
+        else "a task may run twice, and has to bear it"
+    )
+    yield _find("delivery", "changed", audience, "breaking", f"from {old} to {new}: {loss}")
 
 
 def _compare_concurrency(old: Concurrency | None, new: Concurrency | None) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from gateway.catalog.task_type import RuleEntry, TaskType
-from gateway.config.model import Concurrency
+from gateway.config.model import Concurrency, Delivery
 from gateway.errors import RefusedParamsError
 from gateway.planning.minimal import make_params
 
@@ -48,6 +48,7 @@ class ShownTask(Struct, frozen=True, kw_only=True):
     soft_time_limit_s: int | None
     keep_s: int
     max_queued: int | None
+    delivery: Delivery
     concurrency: Concurrency | None
     caller_options: tuple[str, ...]
     parameters: tuple[ShownParameter, ...]
@@ -58,8 +59,8 @@ class ShownTask(Struct, frozen=True, kw_only=True):
     """False when no params could be found that this task type accepts: then those in the line are a guess."""
 
 
-_FACTS = ("name", "queue", "priority", "expires_s", "time_limit_s", "soft_time_limit_s", "keep_s", "max_queued", "concurrency", "caller_options",
-          "tags", "deprecated")  # fmt: skip
+_FACTS = ("name", "queue", "priority", "expires_s", "time_limit_s", "soft_time_limit_s", "keep_s", "max_queued", "delivery", "concurrency",
+          "caller_options", "tags", "deprecated")  # fmt: skip
 
 
 def describe(task_type: TaskType, *, base_url: str, prefix: str) -> ShownTask:
@@ -68,7 +69,7 @@ def describe(task_type: TaskType, *, base_url: str, prefix: str) -> ShownTask:
     url = f"{base_url.rstrip('/')}{prefix}/tasks/launch/{task_type.task_type}"
     body = shlex.quote(msgspec.json.encode(params).decode())
     return ShownTask(
-        **{name: getattr(task_type, name) for name in ("task_type", "title", "description", "examples", *_FACTS[:9])},
+        **{name: getattr(task_type, name) for name in ("task_type", "title", "description", "examples", *_FACTS[:10])},
         tags=task_type.tags,
         deprecated=task_type.deprecated,
         caller_options=tuple(sorted(task_type.caller_options)),

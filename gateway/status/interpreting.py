@@ -147,6 +147,8 @@ def _find_error(status: str, told: ResultRecord | None, end: End | None, *, is_g
     if is_garbled:
         message = "the result backend holds something that is not Celery's JSON"
         return TaskError(type="UnreadableResult", message=message)
+    if status == "UNKNOWN":
+        return end.error if end is not None else None
     if status not in WITH_EXCEPTION:
         return None
     if told is not None:

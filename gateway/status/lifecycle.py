@@ -53,4 +53,6 @@ def has_result(status: str) -> bool:
 def _read_run(run: Run | None) -> str:
     if run is None:
         return "PENDING"
-    return "STARTED" if run.started_at is not None or run.is_started else "RECEIVED"
+    if run.started_at is not None or run.is_started:
+        return "STARTED"
+    return "PENDING" if run.received_at is None else "RECEIVED"

@@ -34,7 +34,7 @@ def test_an_issue_is_shown_with_its_line_and_a_caret() -> None:
     assert 1 == ended.returncode
     assert [
         f"{INVALID}/unknown_task_key.yaml:4:5: tasks.shop.order.qeue: found an unknown key, wanted one of caller_options, "
-        "concurrency, deprecated, description, examples, expires_s, keep_s, max_queued, … (did you mean `queue`?)",
+        "concurrency, delivery, deprecated, description, examples, expires_s, keep_s, … (did you mean `queue`?)",
         "    4 |     qeue: fast",
         "            ^",
         "",

@@ -44,7 +44,7 @@ def test_every_setting_is_in_the_help() -> None:
         pytest.param(
             "version: 1\ntasks:\n  a:\n    qeue: x\n    keep_s: no\n",
             [
-                "{}:4:5: tasks.a.qeue: found an unknown key, wanted one of caller_options, concurrency, deprecated, description, examples, expires_s, keep_s, max_queued, … (did you mean `queue`?)",
+                "{}:4:5: tasks.a.qeue: found an unknown key, wanted one of caller_options, concurrency, delivery, deprecated, description, examples, expires_s, keep_s, … (did you mean `queue`?)",
                 "{}:5:13: tasks.a.keep_s: found no, a word that YAML 1.1 reads as a boolean, wanted a JSON value, or a quoted string",
             ],
             id="two issues",

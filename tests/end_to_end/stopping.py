@@ -23,6 +23,20 @@ tasks:
       number: {type: integer, default: 0}
       seconds: {type: number, default: 0}
     caller_options: [countdown_s, priority]
+  once:
+    name: faults.note
+    delivery: at_most_once
+    parameters:
+      number: {type: integer, default: 0}
+      seconds: {type: number, default: 0}
+  limited:
+    name: faults.note
+    time_limit_s: 1
+    parameters:
+      number: {type: integer, default: 0}
+      seconds: {type: number, default: 0}
+  stop_when_asked: {name: faults.stop_when_asked}
+  retry: {name: faults.retry}
 """
 
 
@@ -70,9 +84,10 @@ class Place:
             wait_for("the worker", lambda: b" ready." in log.read_bytes()[began:], limit_s=30)
             yield process
 
-    def launch(self, *, seconds: float = 0, **options: Any) -> str:
+    def launch(self, *, seconds: float = 0, task_type: str = "note", **options: Any) -> str:
         """Launch a task; return its id."""
-        body = {"task_type": "note", "params": {"seconds": seconds}, "options": options}
+        params = {"seconds": seconds} if task_type in {"note", "once", "limited"} else {}
+        body = {"task_type": task_type, "params": params, "options": options}
         answer = self.http.post(f"{API}/tasks/launch", json=body)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["task_id"])
@@ -109,6 +124,11 @@ class Place:
         """Return the tasks whose body has run."""
         words = (line.split() for line in self.runs.read_text().splitlines())
         return {each[1] for each in words if each[0] == "start"}
+
+    def read_starts(self, task_id: str) -> list[float]:
+        """Return when the body of a task has begun to run, each time."""
+        words = (line.split() for line in self.runs.read_text().splitlines())
+        return [float(each[3]) for each in words if each[:2] == ["start", task_id]]
 
     def wait_for_start(self, task_id: str) -> None:
         """Wait until the body of a task runs."""

@@ -1,9 +1,12 @@
 """The Celery app of the fault tests: each run is noted in a file of its own, which no crash of a broker can take back."""
 
+import json
 import os
 import time
 
 from celery import Celery, Task
+
+from gateway.worker import install, is_revoked, progress
 
 app = Celery(
     "faults", broker=os.environ["FAULTS_BROKER"], backend=os.environ.get("FAULTS_RESULTS", os.environ["FAULTS_BROKER"])
@@ -14,8 +17,12 @@ app.conf.update(
     broker_connection_max_retries=None,
     result_backend_always_retry=True,
     redis_socket_timeout=5,
-    task_track_started=True,
+    task_track_started="FAULTS_SILENT" not in os.environ,
+    task_ignore_result="FAULTS_SILENT" in os.environ,
+    task_acks_late="FAULTS_LATE" in os.environ,
 )
+if "FAULTS_KIT" in os.environ:
+    install(app, **json.loads(os.environ["FAULTS_KIT"]))
 if "FAULTS_VISIBILITY_S" in os.environ:
     app.conf.broker_transport_options = {
         "visibility_timeout": float(os.environ["FAULTS_VISIBILITY_S"]),
@@ -31,6 +38,27 @@ def note(self: Task, number: int, seconds: float = 0.0, key: str = "") -> int:  
     time.sleep(seconds)
     _write(f"end {self.request.id} {number}")
     return number
+
+
+@app.task(name="faults.stop_when_asked", bind=True)
+def stop_when_asked(self: Task) -> str:
+    """Run until somebody revokes it."""
+    _write(f"start {self.request.id} 0")
+    step = 0
+    while not is_revoked():
+        step += 1
+        progress(step, 1000, f"step {step}")
+        time.sleep(0.05)
+    return "stopped"
+
+
+@app.task(name="faults.retry", bind=True)
+def retry(self: Task) -> int:
+    """Fail twice, and succeed."""
+    _write(f"start {self.request.id} {self.request.retries}")
+    if self.request.retries < 2:
+        raise self.retry(countdown=0.05)
+    return int(self.request.retries)
 
 
 def _write(line: str) -> None:

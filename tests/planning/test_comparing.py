@@ -45,6 +45,22 @@ ROWS = [
         id="queue",
     ),
     pytest.param("a: {}", "a: {queue: celery}", [], id="the default queue by its name"),
+    pytest.param("a: {}", "a: {delivery: at_least_once}", [], id="the default delivery by its name"),
+    pytest.param(
+        "a: {}",
+        "a: {delivery: at_most_once}",
+        ["breaking callers changed delivery: from at_least_once to at_most_once: a task whose worker died was run again"],
+        id="at most once",
+    ),
+    pytest.param(
+        "a: {delivery: at_most_once}",
+        "a: {}",
+        [
+            "breaking workers changed delivery: from at_most_once to at_least_once: a task may run twice, and has to bear "
+            "it"
+        ],
+        id="at least once again",
+    ),
     pytest.param("a: {}", "a: {priority: 3}", ["safe nobody changed priority: from none to 3"], id="priority"),
     pytest.param(
         "a: {expires_s: 60}", "a: {expires_s: 30}",

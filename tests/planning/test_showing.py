@@ -61,6 +61,7 @@ t: A task
   soft_time_limit_s  none
   keep_s             604800
   max_queued         none
+  delivery           at_least_once
   concurrency        none
   caller_options     none
   tags               none

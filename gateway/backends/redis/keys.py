@@ -5,6 +5,7 @@
 | `task:<id>` | string | the launch as it was recorded | `keep_s` of its task type |
 | `end:<id>` | string | how the task ended | as its row |
 | `run:<id>` | string | what events told of its run | as its row |
+| `claim:<id>` | string | who runs it, by a worker with the kit: until when, the run's token, retries, the worker | as its row; deleted at the end of the run |
 | `revoke:<id>` | string | the wish that it not run | as its row |
 | `revoked` | sorted set | revokes of which nobody knows yet that they hold, by time; the newest 10,000 | as the longest row |
 | `chain:<id>` | string | the ids of its retries, one behind the other | `keep_s` of the last of them |
@@ -21,6 +22,7 @@
 | `outbox`, `outbox:<id>` | sorted set, strings | messages that wait for a broker that is away | until the broker has them |
 | `probe` | string | nothing: readiness writes it | a minute |
 | `workers` | sorted set | workers by when they were last heard of | seven days after the last word |
+| `kits` | sorted set | workers with the kit, by until when their word holds | the last of these |
 | `observer`, `observer:fence` | strings | the lease of whoever notes the events of tasks, its last token | the lease; for good |
 | `identity` | string | the key behind the task ids | for good: every id ever given depends on it |
 | `sweeper`, `settler` | strings | the leases of the outbox's sweeper and of the settler | the lease |

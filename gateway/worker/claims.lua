@@ -1,0 +1,46 @@
+-- Begin a script that deals with claims. Begins as `tell.lua`.
+--
+-- A claim says who runs a task: until when (milliseconds of Redis's clock), the run's token, how often Celery had retried
+-- the task by then, the worker. It outlives its lease, so that a dead holder can be told from none. A token of FREE has no
+-- holder: the claim only remembers the retries. A claim expires with its row.
+
+local FREE = '-'
+local AT_MOST_ONCE = '{"delivery":"at_most_once"'  -- how such a row begins
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function read_claim(prefix, id)
+    local stored = redis.call('GET', prefix .. 'claim:' .. id)
+    if not stored then return nil end
+    local until_ms, token, retries, worker = string.match(stored, '^(%d+) (%S+) (%d+) (.*)$')
+    local left_ms = token == FREE and 0 or math.max(0, tonumber(until_ms) - now_ms)
+    return {token = token, retries = tonumber(retries), worker = worker, left_ms = left_ms}
+end
+
+local function write_claim(prefix, id, token, lease_ms, retries, worker, left_ms)
+    local value = string.format('%.0f %s %d %s', now_ms + lease_ms, token, retries, worker)
+    redis.call('SET', prefix .. 'claim:' .. id, value, 'PX', left_ms)
+end
+
+local function runs_at_most_once(prefix, id)
+    return redis.call('GETRANGE', prefix .. 'task:' .. id, 0, #AT_MOST_ONCE - 1) == AT_MOST_ONCE
+end
+
+-- The end of a task of which nobody can know whether it ran to its end.
+local function write_unknown(claim, moment)
+    local message = 'the worker ' .. claim.worker .. ' died while it ran this task, which runs at most once'
+    local error = {type = 'WorkerDied', message = message}
+    return cjson.encode({status = 'UNKNOWN', finished_at = moment, worker = claim.worker, error = error})
+end
+
+-- Of each kind the latest moment counts.
+local function note_run(prefix, id, kind, moment, worker, left_ms)
+    local key = prefix .. 'run:' .. id
+    local run = cjson.decode(redis.call('GET', key) or '{}')
+    if (run[kind] or '') >= moment then return end
+    run[kind] = moment
+    if moment >= (run.received_at or '') and moment >= (run.started_at or '') then run.worker = worker end
+    local value = cjson.encode(run)
+    redis.call('SET', key, value, 'PX', left_ms)
+    if redis.call('EXISTS', prefix .. 'end:' .. id) == 0 then tell(prefix, id, 'run', value) end
+end

@@ -1,0 +1,29 @@
+-- Write down what became of a run, and free its claim. Begins as `tell.lua`, `settle.lua` and `claims.lua`.
+--
+-- ARGV: the ledger's prefix; the task's id; the token of the run, or '' for a worker that speaks of a run which cannot do so
+-- itself; the worker; how often Celery has retried the task; a word: SUCCESS, FAILURE or REVOKED with the end as JSON behind
+-- it, RETRY, `left` (it goes on elsewhere), `died`.
+-- Answers 1, or 0 and writes nothing when the task is in other hands.
+
+local prefix, id, token, worker, retries, word, value = unpack(ARGV)
+local key = prefix .. 'claim:' .. id
+local claim = read_claim(prefix, id)
+if token ~= '' then
+    if claim and claim.token ~= token and claim.token ~= FREE then return 0 end
+elseif claim and claim.left_ms > 0 and claim.worker ~= worker then
+    return 0
+end
+if word == 'left' then
+    redis.call('DEL', key)
+    return 1
+end
+if word == 'RETRY' or word == 'died' then
+    local left_ms = redis.call('PTTL', prefix .. 'task:' .. id)
+    if left_ms <= 0 then return 1 end
+    local later = word == 'RETRY' and retries + 1 or tonumber(retries)
+    write_claim(prefix, id, word == 'RETRY' and FREE or token, -now_ms, later, worker, left_ms)
+    return 1
+end
+settle(prefix, id, value, word)
+redis.call('DEL', key)
+return 1

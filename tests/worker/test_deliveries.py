@@ -1,0 +1,129 @@
+"""The worker kit in real workers: what was launched once runs once, whatever the broker delivers, and says what became of it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from gateway.demo.valkey import embedded_valkey
+from tests.end_to_end.stopping import Place, kill
+from tests.faults.proxy import proxied
+from tests.harness import wait_for
+
+pytestmark = pytest.mark.timeout(60)
+LEASE_S = 1.0
+KIT = {"FAULTS_KIT": json.dumps({"lease_s": LEASE_S})}
+"""Such a worker writes no results and tells of no start: all that is known of its tasks is what the kit tells."""
+SILENT = KIT | {"FAULTS_SILENT": "1"}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A gateway on a Valkey of its own; workers come and go."""
+    with embedded_valkey() as url:
+        place = Place(tmp_path_factory.mktemp("kit"), url)
+        with place.gateway():
+            yield place
+
+
+@pytest.fixture
+def redis(place: Place) -> Iterator[Redis]:
+    """The broker and ledger."""
+    with Redis.from_url(place.broker_url) as client:
+        yield client
+
+
+def copy_messages(redis: Redis) -> None:
+    """Put a second copy of every message that waits behind all of them, as a broker that delivers twice."""
+    redis.lpush("faults", *reversed(redis.lrange("faults", 0, -1)))
+
+
+def is_quiet(redis: Redis) -> bool:
+    """Tell whether nothing waits, nobody holds anything, and nothing runs."""
+    return not redis.exists("faults", "unacked") and not redis.keys("gateway:claim:*")
+
+
+def ask_not_to_run(redis: Redis, task_id: str) -> None:
+    """Wish that a task not run, where no worker hears of it: in the ledger alone."""
+    redis.set(f"gateway:revoke:{task_id}", json.dumps({"requested_at": "2026-11-25T10:00:00Z"}), ex=60)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("-c", "2"), ("-P", "threads", "-c", "2"), ("-P", "solo"), ("-P", "gevent", "-c", "4")],
+    ids=["prefork", "threads", "solo", "gevent"],
+)
+def test_two_deliveries_are_one_run_in_every_pool(place: Place, redis: Redis, options: tuple[str, ...]) -> None:
+    """Of a task that has ended, of one that runs, of one that is retried; one that is revoked in the ledger never runs."""
+    quick, slow, retried = place.launch(), place.launch(seconds=0.5), place.launch(task_type="retry")
+    revoked = place.launch()
+    ask_not_to_run(redis, revoked)
+    copy_messages(redis)
+
+    with place.worker(*options, name=f"w{len(options)}{options[-1]}", **SILENT):
+        ends = {each: place.wait_for_status(each, "SUCCESS", "REVOKED") for each in (quick, slow, retried, revoked)}
+        wait_for("the second deliveries", lambda: is_quiet(redis))
+
+    assert [1, 1, 3, 0] == [len(place.read_starts(each)) for each in (quick, slow, retried, revoked)]
+    assert ["SUCCESS", "SUCCESS", "SUCCESS", "REVOKED"] == [end["status"] for end in ends.values()]
+    assert ends[slow]["run_s"] >= 0.5
+    assert ends[quick]["queued_s"] > 0
+    assert ends[quick]["worker"].startswith("w")
+    assert ends[retried]["retries"] == 2
+
+
+def test_a_dead_workers_task_is_taken_over_after_its_lease(place: Place, redis: Redis) -> None:
+    """One that runs at least once runs again, and not before; one that runs at most once ends as UNKNOWN."""
+    often, once = place.launch(seconds=1.5), place.launch(seconds=1.5, task_type="once")
+    messages = redis.lrange("faults", 0, -1)
+    with place.worker("-c", "2", name="dying", **KIT) as dying:
+        place.wait_for_start(often)
+        place.wait_for_start(once)
+        kill(dying)
+    redis.delete("unacked", "unacked_index")
+    redis.lpush("faults", *messages)  # as the broker does that finds them unacknowledged
+
+    with place.worker("-c", "2", name="heir", **KIT):
+        run_again = place.wait_for_status(often, "SUCCESS")
+        unknown = place.wait_for_status(once, "UNKNOWN")
+
+    first, second = place.read_starts(often)
+    assert second - first > LEASE_S / 2
+    assert run_again["worker"].startswith("heir@")
+    assert 1 == len(place.read_starts(once))
+    assert "dying@" in unknown["error"]["message"]
+
+
+def test_a_task_says_how_far_it_is_stops_when_asked_and_has_an_end_if_it_is_killed(place: Place) -> None:
+    """`progress` and `is_revoked` in its own code; at its time limit its worker says what it cannot say itself."""
+    with place.worker("-c", "2", name="strict", **KIT):
+        killed = place.launch(seconds=30, task_type="limited")
+        task_id = place.launch(task_type="stop_when_asked")
+        told = place.wait_for_status(task_id, "PROGRESS")
+        place.revoke(task_id)
+        stopped, failed = place.wait_for_status(task_id, "SUCCESS"), place.wait_for_status(killed, "FAILURE")
+
+    assert (1000, f"step {told['progress']['current']}") == (told["progress"]["total"], told["progress"]["message"])
+    assert "stopped" == stopped["result"]
+    assert "billiard.exceptions.TimeLimitExceeded" == failed["error"]["type"]
+    assert failed["worker"].startswith("strict@")
+    assert failed["run_s"] is not None
+
+
+def test_what_ran_while_the_ledger_was_away_is_written_down_later(tmp_path: Path) -> None:
+    """The ledger is another Redis than the broker, behind a wire that breaks: the task runs unclaimed, and has a status."""
+    with embedded_valkey() as broker, embedded_valkey() as ledger, proxied(ledger) as (proxied_ledger, wire):
+        place = Place(tmp_path, broker, ledger_url=ledger)
+        kit = {"FAULTS_KIT": json.dumps({"url": proxied_ledger, "lease_s": LEASE_S, "wait_s": 0.1})}
+        with place.gateway(), place.worker("-c", "1", FAULTS_SILENT="1", **kit):
+            wire.is_refusing = True
+            wire.cut()
+            task_id = place.launch()
+            place.wait_for_start(task_id)
+            wire.is_refusing = False
+            status = place.wait_for_status(task_id, "SUCCESS")
+
+    assert status["started_at"] is not None
+    assert 1 == len(place.read_starts(task_id))
