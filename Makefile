@@ -36,9 +36,10 @@ $(STAMP): requirements/development.txt pyproject.toml
 run: $(STAMP) ## Start the demo: Valkey, a worker and the gateway (HOST, PORT, CONFIG)
 	@exec $(BIN)/python -m gateway dev --config "$(CONFIG)" --host "$(HOST)" --port "$(PORT)"
 
-test: $(STAMP) ## Run the whole test suite: most of it on two processes, then what must run alone
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
-	@$(BIN)/python -m pytest -m alone
+# Most tests wait for processes of their own, so that two cores bear more than two of them.
+test: $(STAMP) ## Run the whole test suite: most of it on four processes, then what is held to a time on two
+	@$(BIN)/python -m pytest -n 4 --dist loadfile -m "not timed"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m timed
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff check

@@ -10,7 +10,7 @@ from gateway.demo.valkey import embedded_valkey
 from tests.harness import run_gateway, run_worker
 from tests.rabbitmq import run_rabbitmq
 
-ALONE = (
+TIMED = (
     "backends/test_blocking.py",
     "backends/test_outbox.py",
     "backends/test_publisher.py",
@@ -21,15 +21,15 @@ ALONE = (
     "end_to_end/test_streams.py",
     "faults",
 )
-"""What holds something to a time, or takes the machine for itself: it runs when nothing runs beside it."""
+"""What holds something to a time, or kills on purpose: it runs when little runs beside it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what must run alone; where connections are cut on purpose, httpx leaves the transports of some to the collector."""
+    """Mark what is held to a time; where connections are cut on purpose, httpx leaves the transports of some to the collector."""
     here = Path(__file__).parent
     for item in items:
-        if any(item.path.is_relative_to(here / each) for each in ALONE):
-            item.add_marker(pytest.mark.alone)
+        if any(item.path.is_relative_to(here / each) for each in TIMED):
+            item.add_marker(pytest.mark.timed)
         if item.path.is_relative_to(here / "faults"):
             item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
 
