@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
 # The gateway as a container: tasks.yaml is mounted at /etc/gateway/tasks.yaml, everything else is GATEWAY_… settings.
+# It listens to other hosts, so it starts only with GATEWAY_API_KEYS_FILE, or with GATEWAY_INSECURE said aloud.
 
 FROM python:3.11-slim AS builder
 WORKDIR /src
@@ -22,6 +23,8 @@ FROM python:3.11-slim
 RUN groupadd --gid 10001 gateway \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin gateway
 COPY --from=builder /opt/gateway /opt/gateway
+# The one folder for a volume that the gateway's user may write: `gateway keys new` makes its file there.
+RUN install -d -o 10001 -g 10001 -m 0700 /var/lib/gateway
 ENV PATH=/opt/gateway/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /etc/gateway
 USER 10001:10001

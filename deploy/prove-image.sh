@@ -47,6 +47,12 @@ trap 'umount -R "$root/dev" 2>/dev/null || true; remove' EXIT
 inside python -c 'import gateway.demo.app as demo; print(*sorted(name for name in demo.app.tasks if name.startswith("sii.")))'
 inside gateway serve --help >/dev/null
 
+say "No gateway without keys, and keys of its user alone"
+! inside gateway serve --config /etc/gateway/tasks.yaml --host 0.0.0.0 2>"$WORK/refused.log"
+grep -q GATEWAY_API_KEYS_FILE "$WORK/refused.log"
+key=$(inside gateway keys new --first --name demo --role admin --file /var/lib/gateway/keys 2>/dev/null)
+[ "$(stat -c '%a %u' "$root/var/lib/gateway/keys")" = "600 10001" ]
+
 say "A gateway that serves, is healthy, and stops"
 port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
 store=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
@@ -54,7 +60,7 @@ redis-server --port "$store" --bind 127.0.0.1 --save '' --dir "$WORK" >/dev/null
 valkey=$!
 cp tasks.yaml "$root/etc/gateway/tasks.yaml"
 chroot --userspec=10001:10001 "$root" env -i PATH=/opt/gateway/bin:/usr/bin:/bin GATEWAY_BROKER_URL="redis://127.0.0.1:$store/0" \
-  GATEWAY_PORT="$port" GATEWAY_INSECURE=true gateway serve --config /etc/gateway/tasks.yaml --host 0.0.0.0 >"$WORK/gateway.log" 2>&1 &
+  GATEWAY_PORT="$port" GATEWAY_API_KEYS_FILE=/var/lib/gateway/keys gateway serve --config /etc/gateway/tasks.yaml --host 0.0.0.0 >"$WORK/gateway.log" 2>&1 &
 gateway=$!
 is_healthy() { inside GATEWAY_PORT="$port" "$@"; }
 check=$(sed -n 's/^ *CMD \["python", "-c", "\(.*\)"\]$/\1/p' Dockerfile)
@@ -63,6 +69,9 @@ for _ in $(seq 100); do
   sleep 0.1
 done
 [ "${healthy:-}" = yes ] || { cat "$WORK/gateway.log"; exit 1; }
+tasks="http://127.0.0.1:$port/api/celery/tasks"
+[ "$(curl -s -o /dev/null -w '%{http_code}' "$tasks")" = 401 ]
+[ "$(curl -s -o /dev/null -w '%{http_code}' -H "X-API-Key: $key" "$tasks")" = 200 ]
 kill -TERM "$gateway"
 wait "$gateway" || [ $? -eq 143 ]
 say "The image holds"

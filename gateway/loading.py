@@ -4,7 +4,6 @@ What comes in: a path, of a file or of a folder whose `*.yaml` files are read to
 Catalog, or a ConfigError with every issue. It never blocks on what is not a regular file.
 """
 
-import os
 import stat
 from hashlib import blake2b
 from pathlib import Path
@@ -14,11 +13,12 @@ from msgspec import Struct
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.compiling import compile_catalog
 from gateway.catalog.deployment import Deployment, RouteTask
-from gateway.config import parse, read
+from gateway.config import Config, parse, read
 from gateway.config.document import AGAIN
 from gateway.config.issues import MAX_ISSUES, cut_issues
 from gateway.config.text import MAX_BYTES
 from gateway.errors import ConfigError, Issue
+from gateway.files import NotPlainFileError, read_plain_file
 from gateway.settings import Settings, is_redis
 
 Sources = dict[str, bytes]
@@ -38,6 +38,20 @@ def compile_sources(sources: Sources, deployment: Deployment, *, generation: int
 
     Raises: ConfigError with every issue of every file, in the order of their places.
     """
+    catalog, _ = _compile(sources, deployment, generation=generation)
+    return catalog
+
+
+def load_config(path: Path, deployment: Deployment) -> Config:
+    """Load what the files say themselves, with the place of everything; it is sound, as `load_catalog` finds it.
+
+    Raises: ConfigError with every issue of every file, in the order of their places.
+    """
+    _, config = _compile(read_sources(path), deployment, generation=1)
+    return config
+
+
+def _compile(sources: Sources, deployment: Deployment, *, generation: int) -> tuple[Catalog, Config]:
     parsed = [parse(data, file=file) for file, data in sources.items()]
     unsound = [issue for _, issues in parsed for issue in issues]
     documents = [document for document, _ in parsed if document is not None]
@@ -48,7 +62,7 @@ def compile_sources(sources: Sources, deployment: Deployment, *, generation: int
     found = _arrange(unsound, [*issues, *more])
     if found:
         raise ConfigError(found)
-    return catalog
+    return catalog, config
 
 
 def _arrange(unsound: list[Issue], issues: list[Issue]) -> tuple[Issue, ...]:
@@ -140,21 +154,15 @@ def _list_files(path: Path) -> list[Path]:
 
 def _read_file(path: Path) -> bytes:
     try:
-        # Opened without waiting: a FIFO with no writer would block for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        content, mode = read_plain_file(path, max_bytes=MAX_BYTES)
+    except NotPlainFileError as error:
+        raise ConfigError((_blame(path, "something that is not a regular file", "a tasks.yaml"),)) from error
     except OSError as error:
         raise ConfigError((_blame(path, f"no readable file: {error.strerror}", "a tasks.yaml"),)) from error
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise ConfigError((_blame(path, "something that is not a regular file", "a tasks.yaml"),))
-        if mode & stat.S_IWOTH:
-            hint = f"chmod o-w {path}"
-            raise ConfigError((_blame(path, "a file that anybody may write", "one that only its owner may", hint),))
-        with open(descriptor, "rb", closefd=False) as file:
-            return file.read(MAX_BYTES + 1)
-    finally:
-        os.close(descriptor)
+    if mode & stat.S_IWOTH:
+        hint = f"chmod o-w {path}"
+        raise ConfigError((_blame(path, "a file that anybody may write", "one that only its owner may", hint),))
+    return content
 
 
 def _blame(path: Path, found: str, wanted: str, hint: str | None = None) -> Issue:

@@ -10,18 +10,22 @@ from typing import Any
 
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.assembly import Parts
 from gateway.backends.kombu.existing import ExistingApp
 from gateway.backends.redis.connection import connect
 from gateway.backends.redis.safety import find_dangers
 from gateway.catalog.catalog import Catalog
+from gateway.catalog.view import see_all, see_nothing
+from gateway.config.roles import ADMIN
+from gateway.credentials.keyring import Keyring
 from gateway.environment import load_settings
 from gateway.errors import BackendError, UnsafeError
 from gateway.flows.services import read_clock
 from gateway.loading import compile_sources, describe_deployment, read_content
 from gateway.logs import RequestLog, configure_logs
-from gateway.ports import ConfigState, Probe
+from gateway.ports import Authentication, ConfigState, Probe
 from gateway.reload import Reloader
 from gateway.settings import Settings, is_redis, mask_url
 from gateway.signals import on_signals
@@ -57,8 +61,13 @@ class Runtime:
         existing: ExistingApp | None = None,
         log: RequestLog | None = None,
     ) -> None:
-        """`content` is the digest of what the catalog was compiled from; `log` gets a line for each request."""
+        """Read the keys, and build what serves the catalog.
+
+        `content` is the digest of what the catalog was compiled from; `log` gets a line for each request.
+        Raises: SettingsError.
+        """
         self._settings = settings
+        self._keyring = Keyring(Path(settings.api_keys_file)) if settings.api_keys_file else None
         self._deadline_s = settings.deadline_s * DEADLINE_SHARE
         self._parts = Parts(settings, deadline_s=self._deadline_s, name_queues=self._name_queues, existing=existing)
         deployment = describe_deployment(settings, route=existing.route if existing else None)
@@ -89,7 +98,7 @@ class Runtime:
 
     def describe(self) -> ConfigState:
         """Return the state of the configuration."""
-        return self._reloader.describe()
+        return replace(self._reloader.describe(), authentication=self._describe_authentication())
 
     async def reload(self) -> ConfigState:
         """Reload here, and ask every other gateway of the ledger to do the same.
@@ -97,7 +106,15 @@ class Runtime:
         Raises: ConfigError, SettingsError.
         """
         await self._parts.reload_calls.send()
-        return await self._reloader.reload()
+        await self._reloader.reload()
+        return self.describe()
+
+    def _describe_authentication(self) -> Authentication:
+        if self._keyring is None:
+            return Authentication(is_insecure=self._settings.insecure)
+        declared = {ADMIN, *self._served.site.catalog.rights.grants}
+        unknown = tuple(sorted(self._keyring.list_roles() - declared))
+        return replace(self._keyring.describe(), unknown_roles=unknown)
 
     async def _dispatch(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve a request with the app of the moment it came in, whatever is installed meanwhile."""
@@ -121,7 +138,9 @@ class Runtime:
         parts = self._parts
         parts.workers.start()
         parts.closing.callback(parts.workers.close)
-        runs = (self._look_beneath, self._reloader.watch, *parts.runs)
+        runs = [self._look_beneath, self._reloader.watch, *parts.runs]
+        if self._keyring is not None:
+            runs.append(self._keyring.watch)
         tasks = [asyncio.create_task(run()) for run in runs]
         tasks.append(asyncio.create_task(parts.reload_calls.answer(self._reloader.try_reload)))
         _settle_memory()
@@ -158,6 +177,8 @@ class Runtime:
     def _make_served(self, catalog: Catalog) -> Served:
         site = Site(
             catalog=catalog,
+            view=see_all(catalog) if self._keyring is None else see_nothing(catalog),
+            is_guarded=self._keyring is not None,
             services=self._parts.services,
             probes=self._parts.probes,
             config=self,
@@ -169,7 +190,7 @@ class Runtime:
             (b"gateway-digest", catalog.digest.encode("ascii")),
             (b"gateway-generation", b"%d" % catalog.generation),
         )
-        return Served(site, build_app(site), headers)
+        return Served(site, build_app(site, self._keyring), headers)
 
     def _name_queues(self) -> Iterator[str]:
         return (task_type.queue for task_type in self._served.site.catalog.task_types.values())

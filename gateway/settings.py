@@ -17,7 +17,7 @@ DEFAULT_URL = "redis://127.0.0.1:6379/0"
 DEFAULT_MASTER = "mymaster"
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+socket", "sentinel")
 DEFAULT_PREFIX = "/api/celery"
-CLIENT_VARIABLES = frozenset({"GATEWAY_URL", "GATEWAY_API_KEY"})
+CLIENT_VARIABLES = frozenset({"GATEWAY_URL", "GATEWAY_API_KEY", "GATEWAY_API_KEY_FILE"})
 """What the commands that speak to a gateway read; a machine may set them beside the settings of one that it serves."""
 _PREFIX = "GATEWAY_"
 
@@ -29,6 +29,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8000
     workers: Annotated[int, Meta(ge=1, le=64, description="Gateway processes that share the port.")] = 1
+    api_keys_file: Annotated[
+        str, Meta(description="The keys of callers, as `gateway keys new` writes them; read again when it changes.")
+    ] = ""
     insecure: Annotated[bool, Meta(description="Serve other hosts although no authentication is configured.")] = False
     strict: Annotated[bool, Meta(description="Refuse to start on a Redis that can lose what it accepted.")] = False
     broker_url: Annotated[str, Meta(description="The broker of the Celery workers.")] = ""

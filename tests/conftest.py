@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from gateway.demo.valkey import embedded_valkey
+from tests.guarded import Guarded, run_guarded
 from tests.harness import run_gateway, run_worker
 from tests.rabbitmq import run_rabbitmq
 
@@ -67,6 +68,14 @@ def gateway_url(valkey_url: str, logs: Path) -> Iterator[str]:
     """A real gateway on the run's Valkey."""
     with run_gateway(logs / "gateway.log", broker_url=valkey_url, workers_refresh_s="1") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def guarded(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """The same with API keys, one for each role of the demo's file; its ledger is its own."""
+    folder = tmp_path_factory.mktemp("guarded")
+    with run_guarded(folder, broker_url=valkey_url, key_prefix="guarded:", workers_refresh_s="1") as gateway:
+        yield gateway
 
 
 @pytest.fixture

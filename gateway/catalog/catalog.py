@@ -5,6 +5,7 @@ from difflib import get_close_matches
 
 from msgspec import Struct
 
+from gateway.access.rights import Rights
 from gateway.catalog.task_type import TaskType
 from gateway.errors import UnknownTaskTypeError
 
@@ -22,6 +23,8 @@ class Catalog(Struct, frozen=True, kw_only=True):
     """1 for the catalog that the process started with."""
     longest_keep_s: int = 0
     """The longest that any of its launches is remembered."""
+    rights: Rights = Rights()
+    """What the file gives to roles."""
 
     def find(self, task_type: str) -> TaskType:
         """Return a task type.

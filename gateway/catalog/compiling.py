@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.access.rights import VERBS, compile_rights, list_roles
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.deployment import Deployment, Route
 from gateway.catalog.rules import CompiledRule, compile_rule, make_samples
@@ -50,7 +51,13 @@ def compile_catalog(config: Config, deployment: Deployment, *, generation: int) 
         task_types[key] = task_type
     digest = _digest(config)
     longest = max((each.keep_s for each in task_types.values()), default=0)
-    catalog = Catalog(task_types=task_types, digest=digest, generation=generation, longest_keep_s=longest)
+    catalog = Catalog(
+        task_types=task_types,
+        digest=digest,
+        generation=generation,
+        longest_keep_s=longest,
+        rights=compile_rights(config.roles, config.tasks, config.admin),
+    )
     return catalog, list(issues)
 
 
@@ -81,6 +88,7 @@ def _compile(
         concurrency=spec.concurrency,
         caller_options=frozenset(spec.caller_options or ()),
         deprecated=spec.deprecated,
+        access={} if spec.access is None else {verb: tuple(sorted(list_roles(spec.access, verb))) for verb in VERBS},
     )
 
 
@@ -151,5 +159,6 @@ def _blame(config: Config, at: Path, complaint: SchemaIssue) -> Issue:
 
 
 def _digest(config: Config) -> str:
-    declared = msgspec.json.encode([config.schemas, config.tasks], order="deterministic")
+    all_of_it = [config.schemas, config.tasks, config.roles, config.admin]
+    declared = msgspec.json.encode(all_of_it, order="deterministic")
     return sha256(declared).hexdigest()[:DIGEST_CHARACTERS]

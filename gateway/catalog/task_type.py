@@ -1,5 +1,6 @@
 """A compiled task type: what one entry of `tasks.yaml` means."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -36,6 +37,8 @@ class TaskType(Struct, frozen=True, kw_only=True):
     concurrency: Concurrency | None
     caller_options: frozenset[str]
     deprecated: bool
+    access: Mapping[str, tuple[str, ...]] = {}
+    """The roles that may do each verb, beside `admin`; only shown: what decides is the catalog's `rights`."""
 
     def accept(self, params: Any) -> dict[str, Any]:
         """Return params with their defaults; rules are evaluated once every parameter is sound by itself.

@@ -12,6 +12,8 @@ _COMMANDS = {
     "check": "Report every issue of tasks.yaml.",
     "plan": "Compare two versions of tasks.yaml: what breaks, and for whom.",
     "show": "Show what one task type was compiled into.",
+    "can": "Tell whether a key or a role may do something, and why.",
+    "keys": "Make the API keys of a gateway.",
     "schema": "Print the JSON Schema of tasks.yaml, for editors.",
     "scaffold": "Write a tasks.yaml from an existing Celery app.",
     "tasks": "List what can be launched, or describe one task type.",

@@ -8,6 +8,7 @@ import signal
 import socket
 
 import click
+import structlog
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
@@ -21,6 +22,7 @@ from gateway.web.protocol import OneWriteProtocol
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 60
+_log = structlog.get_logger("gateway.cli")
 _FACTORY = "gateway.runtime:make_runtime"
 
 
@@ -107,12 +109,15 @@ def _refuse_open_address(settings: Settings) -> None:
 
     Raises: SettingsError.
     """
-    if settings.insecure or _is_loopback(settings.host):
+    if settings.api_keys_file or _is_loopback(settings.host):
         return
-    raise SettingsError(
-        f"{settings.host} can be reached from other hosts and no authentication is configured: "
-        "listen on 127.0.0.1, or say --insecure (GATEWAY_INSECURE=true) if something else guards this port"
-    )
+    if not settings.insecure:
+        raise SettingsError(
+            f"{settings.host} can be reached from other hosts and no authentication is configured: "
+            "set GATEWAY_API_KEYS_FILE to a file of keys (gateway keys new), "
+            "or say --insecure (GATEWAY_INSECURE=true) if something else guards this port"
+        )
+    _log.warning("insecure", host=settings.host, detail="whoever reaches this port may do everything")
 
 
 def _is_loopback(host: str) -> bool:

@@ -36,15 +36,16 @@ Exit codes:
     130  interrupted
 
 \b
-GATEWAY_URL says where the gateway is, GATEWAY_API_KEY what is sent as `Authorization: Bearer`.
+GATEWAY_URL says where the gateway is, GATEWAY_API_KEY what is sent as `Authorization: Bearer`; --api-key-file names a file
+that holds it.
 NO_COLOR leaves out the colours of a terminal."""
 
 
 class Shell:
     """What a client command works with."""
 
-    def __init__(self, *, url: str, prefix: str, is_json: bool) -> None:
-        self.client = Client(read_base(url, prefix), api_key=os.environ.get("GATEWAY_API_KEY", ""))
+    def __init__(self, *, url: str, prefix: str, api_key_file: str | None, is_json: bool) -> None:
+        self.client = Client(read_base(url, prefix), api_key=_find_api_key(api_key_file))
         self.is_json = is_json
         self.out, self.err = _look_at(sys.stdout), _look_at(sys.stderr)
         self.has_terminal = sys.stderr.isatty()
@@ -99,9 +100,16 @@ def client_command(name: str, short_help: str, **attributes: Any) -> Callable[[C
             "--prefix", envvar="GATEWAY_PREFIX", default=DEFAULT_PREFIX, show_default=True, show_envvar=True,
             help="The path before /tasks.",
         )  # fmt: skip
+        @click.option(
+            "--api-key-file", envvar="GATEWAY_API_KEY_FILE", metavar="PATH", show_envvar=True,
+            help="The file that holds the API key, where GATEWAY_API_KEY does not.",
+        )  # fmt: skip
         @functools.wraps(work)
-        def command(url: str, prefix: str, *, is_json: bool, **given: Any) -> None:
-            sys.exit(_run(lambda: work(Shell(url=url, prefix=prefix, is_json=is_json), **given), is_json=is_json))
+        def command(url: str, prefix: str, *, api_key_file: str | None, is_json: bool, **given: Any) -> None:
+            def do() -> int:
+                return work(Shell(url=url, prefix=prefix, api_key_file=api_key_file, is_json=is_json), **given)
+
+            sys.exit(_run(do, is_json=is_json))
 
         made: click.Command = command
         return made
@@ -140,6 +148,20 @@ def _look_at(stream: TextIO) -> Paper:
         return Paper()
     is_coloured = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Paper(width=shutil.get_terminal_size().columns, is_coloured=is_coloured)
+
+
+def _find_api_key(path: str | None) -> str:
+    """Find the key to send: the environment's, else that of a file; never one of the command line, which everybody reads.
+
+    Raises: BadWordsError.
+    """
+    given = os.environ.get("GATEWAY_API_KEY", "")
+    if given or not path:
+        return given
+    try:
+        return Path(path).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadWordsError((f"the key file {path} cannot be read as one",)) from error
 
 
 def _read_file(word: Word) -> bytes:

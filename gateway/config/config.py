@@ -12,8 +12,9 @@ from msgspec import Struct
 from gateway.config.checks import check_task
 from gateway.config.document import Document, Path
 from gateway.config.issues import Issues
-from gateway.config.model import Execution, Schema, TasksFile, TaskSpec
+from gateway.config.model import Access, AdminAccess, Execution, Schema, TasksFile, TaskSpec
 from gateway.config.reading import make_issue, read_file
+from gateway.config.roles import check_roles
 from gateway.errors import Issue
 
 
@@ -23,8 +24,11 @@ class Config(Struct, frozen=True, kw_only=True):
     tasks: Mapping[str, TaskSpec]
     """By their keys, in the order of the files, with the defaults of their file applied."""
     schemas: Mapping[str, Schema]
+    roles: Mapping[str, str] = {}
+    """What each role is for."""
+    admin: AdminAccess = AdminAccess()
     documents: Mapping[str, Document]
-    """The document that declares each name, under `tasks.<key>` or `schemas.<name>`."""
+    """The document that declares each name, under `tasks.<key>`, `schemas.<name>` or `roles.<name>`; `admin` alone."""
 
     def blame(self, path: Path, found: str, wanted: str, hint: str | None = None, *, is_key: bool = False) -> Issue:
         """Make an issue of what a later stage found at a path that begins with `tasks` or `schemas` and a name."""
@@ -38,9 +42,16 @@ def read(documents: Sequence[Document]) -> tuple[Config, list[Issue]]:
     tasks: dict[str, TaskSpec] = {}
     schemas: dict[str, Schema] = {}
     folded: dict[str, str] = {}
+    roles: dict[str, str] = {}
+    admin = AdminAccess()
+    files: list[tuple[Document, TasksFile]] = []
     for document in documents:
         file, broken = read_file(document)
+        files.append((document, file))
         issues.add(broken)
+        roles |= {name: words for name, words in file.roles.items() if _claim(document, ("roles", name), homes, issues)}
+        if file.admin != AdminAccess() and _claim(document, ("admin",), homes, issues):
+            admin = file.admin
         schemas |= {
             name: schema for name, schema in file.schemas.items() if _claim(document, ("schemas", name), homes, issues)
         }
@@ -51,10 +62,12 @@ def read(documents: Sequence[Document]) -> tuple[Config, list[Issue]]:
                 issues.add(_check_look_alike(document, key, folded, homes))
                 tasks[key] = _apply(file, spec)
                 issues.add(check_task(document, key, tasks[key]))
-    return Config(tasks=tasks, schemas=schemas, documents=homes), list(issues)
+    for document, file in files:
+        issues.add(check_roles(document, file, roles))
+    return Config(tasks=tasks, schemas=schemas, roles=roles, admin=admin, documents=homes), list(issues)
 
 
-def _claim(document: Document, path: tuple[str, str], homes: dict[str, Document], issues: Issues) -> bool:
+def _claim(document: Document, path: tuple[str, ...], homes: dict[str, Document], issues: Issues) -> bool:
     """Give a name to its document, unless another file has it."""
     home = homes.setdefault(".".join(path), document)
     if home is document:
@@ -83,4 +96,12 @@ def _apply(file: TasksFile, spec: TaskSpec) -> TaskSpec:
         for name in Execution.__struct_fields__
         if getattr(spec, name) is None and getattr(file.defaults, name) is not None
     }
+    if spec.access is not None and file.defaults.access is not None:
+        given["access"] = _join(spec.access, file.defaults.access)
     return msgspec.structs.replace(spec, **given) if given else spec
+
+
+def _join(access: Access, beneath: Access) -> Access:
+    """Fill in the verbs that a task type says nothing of."""
+    missing = [name for name in Access.__struct_fields__ if getattr(access, name) is None]
+    return msgspec.structs.replace(access, **{name: getattr(beneath, name) for name in missing})

@@ -65,6 +65,16 @@ Tag = Annotated[
         title="a tag of small ASCII letters, digits, `_` and `-`, at most 64 long",
     ),
 ]
+RoleName = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        pattern="^[a-z][a-z0-9_-]*$",
+        title="a role of small ASCII letters, digits, `_` and `-` that begins with a letter, at most 64 long",
+    ),
+]
+Roles = Annotated[tuple[RoleName, ...], Meta(max_length=MAX_ITEMS)] | None
+"""Who may; None where nothing is said, and then nobody but `admin`."""
 Text = Annotated[str, Meta(min_length=1, max_length=4000)]
 Priority = Annotated[int, Meta(ge=0, le=255)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
@@ -73,6 +83,34 @@ Seconds = Annotated[int, Meta(ge=1, le=31_536_000)]
 
 class FileStruct(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of everything that is written in the file."""
+
+
+class Access(FileStruct, frozen=True, kw_only=True):
+    """Which roles may do what with a task type; each key by itself, and `admin` always."""
+
+    see: Annotated[Roles, Meta(description="Find it in the catalog; whoever may do anything else may do that too.")] = (
+        None
+    )
+    launch: Annotated[Roles, Meta(description="Launch it, with params of their own.")] = None
+    read: Annotated[
+        Roles, Meta(description="Follow its tasks: status, history and events, without what they returned.")
+    ] = None
+    read_result: Annotated[Roles, Meta(description="Read, with the rest, results and errors.")] = None
+    revoke: Annotated[Roles, Meta(description="Read, and revoke, its tasks.")] = None
+    retry: Annotated[
+        Roles,
+        Meta(description="Read its tasks, and launch them again as they were; with other params only with `launch`."),
+    ] = None
+
+
+class AdminAccess(FileStruct, frozen=True, kw_only=True):
+    """Which roles may do what with the gateway itself; `admin` always."""
+
+    audit: Annotated[Roles, Meta(description="Read who did what.")] = None
+    config: Annotated[Roles, Meta(description="Read which tasks.yaml is served, and its issues.")] = None
+    metrics: Annotated[Roles, Meta(description="Read the metrics.")] = None
+    reload: Annotated[Roles, Meta(description="Have tasks.yaml read again.")] = None
+    stats: Annotated[Roles, Meta(description="Read the state of workers and queues.")] = None
 
 
 class Execution(FileStruct, frozen=True, kw_only=True):
@@ -108,6 +146,12 @@ class Execution(FileStruct, frozen=True, kw_only=True):
     caller_options: Annotated[
         Annotated[tuple[CallerOption, ...], Meta(max_length=len(get_args(CallerOption)))] | None,
         Meta(description="The options that a caller may set at launch; none when left out."),
+    ] = None
+    access: Annotated[
+        Access | None,
+        Meta(
+            description="Which roles may do what; what neither the task type nor `defaults` says, nobody may but `admin`."
+        ),
     ] = None
 
 
@@ -188,5 +232,10 @@ class TasksFile(FileStruct, frozen=True, kw_only=True):
     schemas: Annotated[
         dict[SchemaName, Schema], Meta(description='Named JSON Schemas, used by `$ref: "#/schemas/…"`.')
     ] = {}
+    roles: Annotated[
+        dict[RoleName, Text],
+        Meta(description="The roles that API keys and tokens may have here, each with what it is for."),
+    ] = {}
+    admin: Annotated[AdminAccess, Meta(description="Which roles may do what with the gateway itself.")] = AdminAccess()
     defaults: Annotated[Execution, Meta(description="Execution keys for every task type of this file.")] = Execution()
     tasks: Annotated[dict[TaskTypeKey, TaskSpec], Meta(description="The task types, by their keys.")]

@@ -11,7 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from gateway.catalog.catalog import Catalog
+from gateway.access.rights import Verb
+from gateway.catalog.view import View
 from gateway.errors import BackendError, LaunchError
 from gateway.flows.history import AT_A_TIME, Walk, begin
 from gateway.flows.launching import accept, publish
@@ -62,16 +63,15 @@ class _Sum(Struct, frozen=True, kw_only=True):
         return sum(item.outcome in outcomes for item in self.items)
 
 
-async def retry_many(
-    body: object, catalog: Catalog, services: Services, *, dry_run: bool, prefix: str
-) -> RetryManyAnswer:
-    """Retry all tasks that match, each once and as it was recorded.
+async def retry_many(body: object, view: View, services: Services, *, dry_run: bool, prefix: str) -> RetryManyAnswer:
+    """Retry all tasks that match and that the caller may retry, each once and as it was recorded.
 
-    Raises: RefusedParamsError; BackendError when nothing could be done.
+    Raises: RefusedParamsError; ForbiddenError; BackendError when nothing could be done.
     """
     read, filters = read_retry_many(body)
-    retrying = _Retrying(catalog, services, await services.ledger.identity(), dry_run=dry_run, prefix=prefix)
-    total = await _go(filters, services, retrying.deal, cursor=read.cursor)
+    _check_rights(filters, view, "retry")
+    retrying = _Retrying(view, services, await services.ledger.identity(), dry_run=dry_run, prefix=prefix)
+    total = await _go(filters, view, services, retrying.deal, verb="retry", cursor=read.cursor)
     matched, retried = len(total.items), total.count("retried")
     return RetryManyAnswer(
         matched=matched,
@@ -84,12 +84,13 @@ async def retry_many(
     )
 
 
-async def revoke_many(body: object, services: Services, *, dry_run: bool) -> RevokeManyAnswer:
-    """Revoke all tasks that match and have not ended.
+async def revoke_many(body: object, view: View, services: Services, *, dry_run: bool) -> RevokeManyAnswer:
+    """Revoke all tasks that match, that the caller may revoke, and that have not ended.
 
-    Raises: RefusedParamsError; BackendError when nothing could be done.
+    Raises: RefusedParamsError; ForbiddenError; BackendError when nothing could be done.
     """
     read, filters = read_revoke_many(body)
+    _check_rights(filters, view, "revoke")
 
     async def deal(looks: Sequence[Look], due: float) -> Dealt:
         ids = [
@@ -104,7 +105,7 @@ async def revoke_many(body: object, services: Services, *, dry_run: bool) -> Rev
         pairs = ((each, "finished" if each in finished else "revoked") for each in ids if each in known)
         return Dealt([BulkItem(task_id=each, outcome=outcome) for each, outcome in pairs])
 
-    total = await _go(filters, services, deal, cursor=read.cursor)
+    total = await _go(filters, view, services, deal, verb="revoke", cursor=read.cursor)
     return RevokeManyAnswer(
         matched=len(total.items),
         revoked=total.count("revoked"),
@@ -116,7 +117,17 @@ async def revoke_many(body: object, services: Services, *, dry_run: bool) -> Rev
     )
 
 
-async def _go(filters: Filters, services: Services, deal: Deal, *, cursor: str | None) -> _Sum:
+def _check_rights(filters: Filters, view: View, verb: Verb) -> None:
+    """Tell of a task type that the caller sees whether they may; of others nothing matches, and nothing is told.
+
+    Raises: ForbiddenError.
+    """
+    task_type = filters.task_type
+    if task_type is not None and view.may("see", task_type):
+        view.require(verb, task_type)
+
+
+async def _go(filters: Filters, view: View, services: Services, deal: Deal, *, verb: Verb, cursor: str | None) -> _Sum:
     """Walk and deal until the end, or until it is enough.
 
     Raises: BackendError when that happens before anything was done.
@@ -124,7 +135,7 @@ async def _go(filters: Filters, services: Services, deal: Deal, *, cursor: str |
     due = services.find_due()
     until = due - (1 - TIME_SHARE) * services.deadline_s
     async with services.in_time(due):
-        walk = await begin(filters, services, cursor=cursor, pointer=CURSOR_AT)
+        walk = await begin(filters, view, services, verb=verb, cursor=cursor, pointer=CURSOR_AT)
     items: list[BulkItem] = []
     while True:
         before = walk.position
@@ -152,8 +163,8 @@ def _write(walk: Walk, position: str, filters: Filters) -> str | None:
 class _Retrying:
     """Retries the tasks of a step."""
 
-    def __init__(self, catalog: Catalog, services: Services, identity: bytes, *, dry_run: bool, prefix: str) -> None:
-        self._catalog = catalog
+    def __init__(self, view: View, services: Services, identity: bytes, *, dry_run: bool, prefix: str) -> None:
+        self._view = view
         self._services = services
         self._identity = identity
         self._is_dry_run = dry_run
@@ -198,7 +209,7 @@ class _Retrying:
         return offer_retry(
             looked.remembered.entry,
             {},
-            self._catalog,
+            self._view,
             self._services,
             prefix=self._prefix,
             force=False,

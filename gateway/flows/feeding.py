@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from gateway.catalog.view import View
 from gateway.flows.services import Services
 from gateway.flows.waiting import ASK_AGAIN_S, HEARTBEAT_S
 from gateway.ports import FeedEntry, Watch
@@ -37,13 +38,14 @@ class FeedEvent(Struct, frozen=True, kw_only=True):
 
 async def stream_all(
     watch: Watch,
+    view: View,
     services: Services,
     *,
     task_type: str | None,
     after: str | None,
     heartbeat_s: float = HEARTBEAT_S,
 ) -> AsyncGenerator[FeedEvent]:
-    """Tell every status of every task, or of those of a type, from now on or behind the event that the client has seen.
+    """Tell every status of every task that the caller may read, or of those of a type, from now on or behind the event that the client has seen.
 
     Shape: a heartbeat says first that nothing is missed from here on; `bye` ends the stream, when the watch was stopped.
     Raises: BackendError at any time.
@@ -60,7 +62,7 @@ async def stream_all(
         entries = await services.feed.read(at)
         at = entries[-1].entry_id if entries else at
         for entry, kind in await known.learn(entries):
-            if task_type in {None, kind}:
+            if task_type in {None, kind} and view.may("read", kind):
                 yield FeedEvent(kind="status", entry_id=entry.entry_id, change=_describe(entry, kind))
         if entries:
             continue

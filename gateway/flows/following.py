@@ -4,22 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
+from gateway.catalog.view import View
 from gateway.errors import BackendError, NoResultError
 from gateway.flows.services import Services
 from gateway.ports import Remembered
 from gateway.status.interpreting import Witness, conclude, find_worker, interpret, is_final
 from gateway.status.record import ResultRecord, read_found, read_record
 from gateway.status.status import Link, TaskStatus
+from gateway.status.withholding import withhold
 
 
-async def follow(task_id: str, services: Services, *, prefix: str) -> TaskStatus:
-    """Tell what is known of a task.
+async def follow(task_id: str, view: View, services: Services, *, prefix: str) -> TaskStatus:
+    """Tell what is known of a task, without its result where the caller may not read that.
 
     Raises: UnknownTaskError, ForgottenTaskError; BackendError.
     """
     over_at = asyncio.get_running_loop().time() + services.deadline_s
-    remembered, record = await services.recall(task_id)
-    return await tell(remembered, record, services, prefix=prefix, over_at=over_at)
+    remembered, record = await services.recall(task_id, view)
+    status = await tell(remembered, record, services, prefix=prefix, over_at=over_at)
+    return status if view.may("read_result", status.task_type) else withhold(status)
 
 
 async def tell(
@@ -62,12 +65,13 @@ async def find_statuses(task_ids: Sequence[str], services: Services, *, prefix: 
     return statuses
 
 
-async def load_result(task_id: str, services: Services) -> object:
+async def load_result(task_id: str, view: View, services: Services) -> object:
     """Return the whole result of a task, however large.
 
-    Raises: UnknownTaskError, ForgottenTaskError; NoResultError while there is none, or when it is gone; BackendError.
+    Raises: UnknownTaskError, ForgottenTaskError; ForbiddenError; NoResultError while there is none, or when it is gone; BackendError.
     """
-    await services.remember(task_id)
+    remembered = await services.remember(task_id, view)
+    view.require("read_result", remembered.entry.task_type)
     raw = await services.results.load(task_id)
     if raw is None:
         raise NoResultError

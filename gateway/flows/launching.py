@@ -14,7 +14,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.catalog.catalog import Catalog
+from gateway.catalog.view import View
 from gateway.errors import (
     BackendError,
     ConcurrencyLimitError,
@@ -59,27 +59,27 @@ class Accepted(Struct, frozen=True):
     is_replay: bool = False
 
 
-async def launch(wish: Wish, catalog: Catalog, services: Services, *, prefix: str, key: Key | None = None) -> Accepted:
+async def launch(wish: Wish, view: View, services: Services, *, prefix: str, key: Key | None = None) -> Accepted:
     """Launch a task: validate, mint its id, record and publish; under a key, at most once.
 
     Raises: LaunchError when the wish is refused; BackendError when the ledger or the broker does not answer.
     """
     due = services.find_due()
-    prepared = prepare(wish, catalog, now=services.clock())
+    prepared = _prepare(wish, view, now=services.clock())
     offer = await _make_offer(prepared, services, prefix=prefix, key=key, wish=wish)
     outcomes = await publish([offer], services, due=due)
     return await accept(offer, outcomes[0], services, prefix=prefix, due=due)
 
 
 async def launch_batch(
-    batch: BatchBody, catalog: Catalog, services: Services, *, prefix: str
+    batch: BatchBody, view: View, services: Services, *, prefix: str
 ) -> tuple[str, list[Receipt | GatewayError]]:
     """Launch the items of a batch; its id, and for each item, in their order, a receipt or why there is none.
 
     Raises: RefusedParamsError with every fault of every item, if one depends on all and any is not sound.
     """
     now, due = services.clock(), services.find_due()
-    prepared = await _do_in_turns(lambda item: _prepare_item(item, catalog, now), batch.items)
+    prepared = await _do_in_turns(lambda item: _prepare_item(item, view, now), batch.items)
     sound = [each for each in prepared if isinstance(each, Launch)]
     if batch.all_or_nothing and len(sound) < len(prepared):
         raise RefusedParamsError(tuple(gather_faults(prepared)))
@@ -102,17 +102,26 @@ async def _do_in_turns(do: Callable[[_Item], _Done], items: Sequence[_Item]) -> 
     return done
 
 
-def rehearse(wish: Wish, catalog: Catalog, services: Services) -> DryRun:
+def rehearse(wish: Wish, view: View, services: Services) -> DryRun:
     """Do all of a launch but the launch.
 
     Raises: LaunchError when the wish is refused.
     """
-    return show_dry_run(prepare(wish, catalog, now=services.clock()))
+    return show_dry_run(_prepare(wish, view, now=services.clock()))
 
 
-def _prepare_item(item: object, catalog: Catalog, now: datetime) -> Launch | LaunchError:
+def _prepare(wish: Wish, view: View, *, now: datetime) -> Launch:
+    """Decide what is launched, once it is clear that it may be.
+
+    Raises: UnknownTaskTypeError; ForbiddenError; RefusedParamsError.
+    """
+    view.require("launch", wish.task_type)
+    return prepare(wish, view.catalog, caller=view.caller.id, now=now)
+
+
+def _prepare_item(item: object, view: View, now: datetime) -> Launch | LaunchError:
     try:
-        return prepare(read_item(item), catalog, now=now)
+        return _prepare(read_item(item), view, now=now)
     except LaunchError as error:
         return error
 

@@ -6,7 +6,7 @@ retries a task claims it in the same step in which the retry is written: of two 
 
 from typing import Any
 
-from gateway.catalog.catalog import Catalog
+from gateway.catalog.view import View
 from gateway.errors import TaskUnfinishedError
 from gateway.flows.following import tell
 from gateway.flows.launching import Accepted, Key, accept, name_launch, publish
@@ -20,15 +20,16 @@ from gateway.status.interpreting import is_final
 
 
 async def retry(
-    task_id: str, body: RetryBody, catalog: Catalog, services: Services, *, prefix: str, key: Key | None = None
+    task_id: str, body: RetryBody, view: View, services: Services, *, prefix: str, key: Key | None = None
 ) -> Accepted:
     """Launch a finished task again, with its params checked against today's schema.
 
-    Raises: UnknownTaskError, ForgottenTaskError; TaskUnfinishedError; LaunchError; BackendError.
+    Raises: UnknownTaskError, ForgottenTaskError; ForbiddenError; TaskUnfinishedError; LaunchError; BackendError.
     """
     due = services.find_due()
     async with services.in_time(due):
-        remembered, record = await services.recall(task_id)
+        remembered, record = await services.recall(task_id, view)
+        _check_rights(remembered.entry.task_type, body, view)
         status = await tell(remembered, record, services, prefix=prefix)
         identity = await services.ledger.identity()
     if not is_final(status):
@@ -36,7 +37,7 @@ async def retry(
     offer = offer_retry(
         remembered.entry,
         body.params,
-        catalog,
+        view,
         services,
         prefix=prefix,
         force=body.force,
@@ -47,10 +48,20 @@ async def retry(
     return await accept(offer, outcomes[0], services, prefix=prefix, due=due)
 
 
+def _check_rights(task_type: str, body: RetryBody, view: View) -> None:
+    """Let those retry who may: with params of their own only where they may launch, too.
+
+    Raises: ForbiddenError.
+    """
+    view.require("retry", task_type)
+    if body.params:
+        view.require("launch", task_type)
+
+
 def offer_retry(
     entry: LedgerEntry,
     overrides: dict[str, Any],
-    catalog: Catalog,
+    view: View,
     services: Services,
     *,
     prefix: str,
@@ -62,7 +73,9 @@ def offer_retry(
 
     Raises: LaunchError.
     """
-    launch = name_launch(repeat(entry, overrides, catalog, now=services.clock()), services, identity)
+    launch = name_launch(
+        repeat(entry, overrides, view.catalog, caller=view.caller.id, now=services.clock()), services, identity
+    )
     receipt = write_receipt(launch, prefix=prefix)
     own = claim_retry(launch, receipt, source=entry, overrides=overrides, force=force, identity=identity)
     if key is None:

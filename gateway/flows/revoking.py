@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from msgspec import Struct
 
+from gateway.catalog.view import View
 from gateway.errors import BackendError, TaskFinishedError
 from gateway.flows.following import find_statuses, tell
 from gateway.flows.looking import look
@@ -40,18 +41,19 @@ class Revoked(Struct, frozen=True, kw_only=True):
     """Those that had ended."""
 
 
-async def revoke(task_id: str, services: Services, *, prefix: str, stop: Stop) -> RevokeAnswer:
+async def revoke(task_id: str, view: View, services: Services, *, prefix: str, stop: Stop) -> RevokeAnswer:
     """Make sure that a task does not run, as far as that is possible; with `terminate`, that it is stopped with a signal.
 
-    Raises: UnknownTaskError, ForgottenTaskError; TaskFinishedError; BackendError.
+    Raises: UnknownTaskError, ForgottenTaskError; ForbiddenError; TaskFinishedError; BackendError.
     """
-    remembered, record = await services.recall(task_id)
+    remembered, record = await services.recall(task_id, view)
+    view.require("revoke", remembered.entry.task_type)
     status = await tell(remembered, record, services, prefix=prefix)
     if is_final(status):
         raise TaskFinishedError(status.status)
     wish = _make_wish(services, stop)
     is_told = await _carry_out([_describe(remembered, status.status)], wish, services, stop)
-    remembered, record = await services.recall(task_id)
+    remembered, record = await services.recall(task_id, view)
     status = await tell(remembered, record, services, prefix=prefix)
     known = remembered.revocation or wish
     return RevokeAnswer(

@@ -5,10 +5,10 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Never
 
 from msgspec import Struct, field
 
+from gateway.catalog.view import View
 from gateway.errors import BackendError, ForgottenTaskError, UnknownTaskError
 from gateway.launch.task_id import is_minted_here, is_task_id
 from gateway.ports import Changes, Feed, History, Ledger, Publisher, Remembered, Results, TaskLog, Workers
@@ -76,25 +76,25 @@ class Services(Struct, frozen=True, kw_only=True):
         except TimeoutError as error:
             raise BackendError("ledger, broker or result backend do not answer in time") from error
 
-    async def remember(self, task_id: str) -> Remembered:
-        """Return what the ledger knows of a task.
+    async def remember(self, task_id: str, view: View) -> Remembered:
+        """Return what the ledger knows of a task that the caller may read.
 
-        Raises: UnknownTaskError; ForgottenTaskError when it was launched here, but its row has expired.
+        Raises: UnknownTaskError, also for one that the caller may not read; ForgottenTaskError when it was launched here,
+            but its row has expired.
         """
         self.check_id(task_id)
         [remembered] = await self.ledger.find([task_id])
-        return remembered if remembered is not None else await self.explain_absence(task_id)
+        return await self._show(task_id, remembered, view)
 
-    async def recall(self, task_id: str) -> tuple[Remembered, ResultRecord | None]:
+    async def recall(self, task_id: str, view: View) -> tuple[Remembered, ResultRecord | None]:
         """Return what the ledger and the result backend know of a task, asked in one go.
 
         Raises: as `remember`.
         """
         self.check_id(task_id)
         asked, also_asked = self.ledger.find([task_id]), self.results.find([task_id])
-        [remembered], [found] = await asked, await also_asked
-        if remembered is None:
-            remembered = await self.explain_absence(task_id)
+        [row], [found] = await asked, await also_asked
+        remembered = await self._show(task_id, row, view)
         return remembered, None if found is None else read_found(found)
 
     def check_id(self, task_id: str) -> None:
@@ -105,9 +105,12 @@ class Services(Struct, frozen=True, kw_only=True):
         if not is_task_id(task_id):
             raise UnknownTaskError
 
-    async def explain_absence(self, task_id: str) -> Never:
-        """Say of a task that the ledger does not know whether it ever did.
+    async def _show(self, task_id: str, remembered: Remembered | None, view: View) -> Remembered:
+        """Hand out what the caller may read; of all else they learn not even whether it is there.
 
-        Raises: UnknownTaskError; ForgottenTaskError.
+        Raises: UnknownTaskError; ForgottenTaskError to those who may read all there is, as nobody knows of which type it was.
         """
-        raise ForgottenTaskError if is_minted_here(task_id, identity=await self.ledger.identity()) else UnknownTaskError
+        if remembered is not None and view.may("read", remembered.entry.task_type):
+            return remembered
+        is_forgotten = is_minted_here(task_id, identity=await self.ledger.identity())
+        raise ForgottenTaskError if remembered is None and is_forgotten and view.reads_all else UnknownTaskError

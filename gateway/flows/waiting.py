@@ -6,12 +6,14 @@ from typing import Literal
 
 from msgspec import Struct
 
+from gateway.catalog.view import View
 from gateway.flows.following import follow
 from gateway.flows.services import Services
 from gateway.ports import LogEntry, Watch
 from gateway.status.interpreting import is_final
 from gateway.status.status import TaskStatus
 from gateway.status.unfolding import Told, Unfolding, is_behind
+from gateway.status.withholding import withhold
 
 HEARTBEAT_S = 15.0
 ASK_AGAIN_S = 20.0
@@ -27,7 +29,14 @@ class StreamEvent(Struct, frozen=True, kw_only=True):
 
 
 async def wait_for_change(
-    task_id: str, watch: Watch, services: Services, *, prefix: str, wait_s: float, is_end_wanted: bool = False
+    task_id: str,
+    view: View,
+    watch: Watch,
+    services: Services,
+    *,
+    prefix: str,
+    wait_s: float,
+    is_end_wanted: bool = False,
 ) -> TaskStatus:
     """Answer a task's status when it has changed, or ended where that is wanted; in any case when the wait is over.
 
@@ -35,17 +44,24 @@ async def wait_for_change(
     """
     loop = asyncio.get_running_loop()
     over_at = loop.time() + wait_s
-    first = status = await follow(task_id, services, prefix=prefix)
+    first = status = await follow(task_id, view, services, prefix=prefix)
     while not is_final(status) and (is_end_wanted or status == first):
         news = await watch.wait(over_at - loop.time())
         if news != "changed":
             break
-        status = await follow(task_id, services, prefix=prefix)
+        status = await follow(task_id, view, services, prefix=prefix)
     return status
 
 
 async def stream(
-    task_id: str, watch: Watch, services: Services, *, prefix: str, after: str | None, heartbeat_s: float = HEARTBEAT_S
+    task_id: str,
+    view: View,
+    watch: Watch,
+    services: Services,
+    *,
+    prefix: str,
+    after: str | None,
+    heartbeat_s: float = HEARTBEAT_S,
 ) -> AsyncGenerator[StreamEvent]:
     """Tell every status that a task comes to, behind the event that the client has seen, and at last the final one.
 
@@ -53,7 +69,8 @@ async def stream(
         the final one.
     Raises: UnknownTaskError, ForgottenTaskError before the first event; BackendError at any time.
     """
-    remembered = await services.remember(task_id)
+    remembered = await services.remember(task_id, view)
+    is_open = view.may("read_result", remembered.entry.task_type)
     unfolding, at = Unfolding(remembered.entry, prefix=prefix), "0"
     log = _FollowedLog(task_id, services)
     while True:
@@ -62,7 +79,7 @@ async def stream(
         for told in unfolding.apply(entries):
             is_end, is_news = is_final(told.status), is_behind(told.entry_id, after)
             if is_news:
-                yield await _conclude(told, services, prefix=prefix) if is_end else _tell(told)
+                yield await _conclude(told, view, services, prefix=prefix) if is_end else _tell(told, is_open=is_open)
             if is_end:
                 return
         match await watch.wait(heartbeat_s):
@@ -90,11 +107,12 @@ class _FollowedLog:
         return await self._services.log.read(self._task_id, after)
 
 
-def _tell(told: Told) -> StreamEvent:
-    return StreamEvent(kind="status", entry_id=told.entry_id, status=told.status)
+def _tell(told: Told, *, is_open: bool) -> StreamEvent:
+    status = told.status if is_open else withhold(told.status)
+    return StreamEvent(kind="status", entry_id=told.entry_id, status=status)
 
 
-async def _conclude(told: Told, services: Services, *, prefix: str) -> StreamEvent:
+async def _conclude(told: Told, view: View, services: Services, *, prefix: str) -> StreamEvent:
     """Tell the final status with all that belongs to it, which no log holds: the result, the chain."""
-    status = await follow(told.status.task_id, services, prefix=prefix)
+    status = await follow(told.status.task_id, view, services, prefix=prefix)
     return StreamEvent(kind="final", entry_id=told.entry_id, status=status)

@@ -23,6 +23,7 @@ class HistoryItem(Struct, frozen=True, kw_only=True):
     name: str
     status: str
     launched_at: datetime
+    launched_by: str | None
     started_at: datetime | None
     finished_at: datetime | None
     queued_s: float | None
@@ -54,6 +55,7 @@ def show_item(status: TaskStatus, *, prefix: str) -> HistoryItem:
         name=status.name,
         status=status.status,
         launched_at=status.launched_at,
+        launched_by=status.launched_by,
         started_at=status.started_at,
         finished_at=status.finished_at,
         queued_s=status.queued_s,

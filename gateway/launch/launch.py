@@ -50,6 +50,7 @@ class Launch(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     digest: str
     generation: int
     lineage: Lineage | None = None
+    launched_by: str | None = None
     batch_id: str | None = None
     slot: Slot | None = None
     max_queued: int | None = None
@@ -89,6 +90,8 @@ class LedgerEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest: str
     generation: int
     lineage: Lineage | None = None
+    launched_by: str | None = None
+    """The caller; None where nobody was told apart."""
     batch_id: str | None = None
 
 
@@ -140,6 +143,7 @@ def record(launch: Launch) -> LedgerEntry:
         digest=launch.digest,
         generation=launch.generation,
         lineage=launch.lineage,
+        launched_by=launch.launched_by,
         batch_id=launch.batch_id,
     )
 

@@ -34,8 +34,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         return f"Wish({self.task_type!r})"
 
 
-def prepare(wish: Wish, catalog: Catalog, *, now: datetime) -> Launch:
-    """Decide what is launched for a wish; the id is minted once nothing can refuse it any more.
+def prepare(wish: Wish, catalog: Catalog, *, now: datetime, caller: str = "") -> Launch:
+    """Decide what is launched for a wish of a caller, which is empty where nobody is told apart; the id is minted once nothing can refuse it any more.
 
     Raises: UnknownTaskTypeError; RefusedParamsError with every fault of params and options.
     """
@@ -61,6 +61,7 @@ def prepare(wish: Wish, catalog: Catalog, *, now: datetime) -> Launch:
         digest=catalog.digest,
         generation=catalog.generation,
         lineage=wish.lineage,
+        launched_by=caller or None,
         slot=None if policy is None else choose_slot(task_type.task_type, policy, params),
         max_queued=task_type.max_queued,
         delivery=task_type.delivery,

@@ -13,7 +13,7 @@ from gateway.launch.prepare import Wish, prepare
 _AT = "/params"
 
 
-def repeat(entry: LedgerEntry, overrides: dict[str, Any], catalog: Catalog, *, now: datetime) -> Launch:
+def repeat(entry: LedgerEntry, overrides: dict[str, Any], catalog: Catalog, *, caller: str, now: datetime) -> Launch:
     """Prepare a recorded launch once more.
 
     Raises: TaskTypeGoneError; RefusedParamsError for what was set anew, naming also every secret param that must be given
@@ -30,7 +30,7 @@ def repeat(entry: LedgerEntry, overrides: dict[str, Any], catalog: Catalog, *, n
     )
     wish = Wish(task_type=entry.task_type, params=entry.params | overrides, params_at=_AT, lineage=lineage)
     try:
-        return prepare(wish, catalog, now=now)
+        return prepare(wish, catalog, now=now, caller=caller)
     except RefusedParamsError as error:
         if entry.digest == catalog.digest or all(_name_param(each) in overrides for each in error.faults):
             raise

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from gateway.access.rights import VERBS, list_roles
 from gateway.config import Config, TaskSpec
-from gateway.config.model import Concurrency, Delivery
+from gateway.config.model import Access, Concurrency, Delivery
 from gateway.planning.change import Audience, Change, Finding, Kind, Verdict
 from gateway.planning.parameters import compare_parameters
 
@@ -75,6 +76,7 @@ def _compare(key: str, before: TaskSpec, after: TaskSpec, *, old: Config, new: C
     yield from _compare_limits(before, after)
     yield from _compare_options(before, after)
     yield from _compare_delivery(before.delivery, after.delivery)
+    yield from _compare_access(before.access or Access(), after.access or Access())
     yield from _compare_concurrency(before.concurrency, after.concurrency)
     for finding in compare_parameters(before, after, before=old, after=new):
         yield msgspec.structs.replace(finding, steps=("parameters", *finding.steps))
@@ -131,6 +133,16 @@ def _compare_delivery(old: Delivery | None, new: Delivery | None) -> Iterator[Fi
         else "a task may run twice, and has to bear it"
     )
     yield _find("delivery", "changed", audience, "breaking", f"from {old} to {new}: {loss}")
+
+
+def _compare_access(old: Access, new: Access) -> Iterator[Finding]:
+    """Compare what roles may do; a role that loses something is a caller who is refused."""
+    for verb in VERBS:
+        before, after = list_roles(old, verb), list_roles(new, verb)
+        for role in sorted(before - after):
+            yield _find(f"access.{verb}", "removed", "callers", "breaking", f"{role} may no longer")
+        for role in sorted(after - before):
+            yield _find(f"access.{verb}", "added", "callers", "safe", f"{role} may now")
 
 
 def _compare_concurrency(old: Concurrency | None, new: Concurrency | None) -> Iterator[Finding]:

@@ -51,6 +51,8 @@ class ShownTask(Struct, frozen=True, kw_only=True):
     delivery: Delivery
     concurrency: Concurrency | None
     caller_options: tuple[str, ...]
+    access: Mapping[str, tuple[str, ...]]
+    """The roles that may do each verb, beside `admin`."""
     parameters: tuple[ShownParameter, ...]
     rules: tuple[RuleEntry, ...]
     examples: tuple[dict[str, Any], ...]
@@ -73,6 +75,7 @@ def describe(task_type: TaskType, *, base_url: str, prefix: str) -> ShownTask:
         tags=task_type.tags,
         deprecated=task_type.deprecated,
         caller_options=tuple(sorted(task_type.caller_options)),
+        access=task_type.access,
         parameters=tuple(_describe_parameters(task_type)),
         rules=tuple(
             RuleEntry(rule=rule.source, message=rule.message, parameter=rule.parameter) for rule in task_type.rules
@@ -86,6 +89,7 @@ def render(shown: ShownTask) -> str:
     """Write what was compiled for people."""
     heading = [f"{shown.task_type}: {shown.title}", *([f"  {shown.description.strip()}"] if shown.description else [])]
     facts = [f"  {name:<18} {_write_fact(getattr(shown, name))}" for name in _FACTS]
+    facts += [f"  {f'may {verb}':<18} {', '.join(roles) or 'admin'}" for verb, roles in shown.access.items()]
     blocks = [heading, facts, ["Parameters:", *_render_parameters(shown)]]
     if shown.rules:
         blocks.append(["Rules:", *(f"  {each.rule}\n      {each.message}" for each in shown.rules)])

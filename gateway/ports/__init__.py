@@ -1,6 +1,7 @@
 """What the flows need from the world: the protocols that `backends/` keeps, and the values that cross them."""
 
 from gateway.ports.protocols import (
+    Authenticator,
     Changes,
     Config,
     Feed,
@@ -16,6 +17,7 @@ from gateway.ports.protocols import (
 )
 from gateway.ports.values import (
     ALL_TASKS,
+    Authentication,
     ConfigFailure,
     ConfigState,
     End,
@@ -37,6 +39,8 @@ from gateway.ports.values import (
 
 __all__ = [
     "ALL_TASKS",
+    "Authentication",
+    "Authenticator",
     "Changes",
     "Config",
     "ConfigFailure",

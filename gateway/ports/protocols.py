@@ -9,10 +9,12 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from gateway.access.caller import Caller
 from gateway.launch.idempotency import Claim
 from gateway.launch.offer import Offer, Outcome
 from gateway.launch.withdrawal import Taking, Withdrawal
 from gateway.ports.values import (
+    Authentication,
     ConfigState,
     End,
     FeedEntry,
@@ -171,6 +173,16 @@ class Workers(Protocol):
 
     async def revoke(self, task_ids: Sequence[str], *, terminate: bool, signal: str) -> None:
         """Ask every worker that is alive not to run tasks, or to stop them."""
+
+
+class Authenticator(Protocol):
+    """Knows callers by what they present."""
+
+    async def identify(self, credential: bytes) -> Caller | None:
+        """Return whose key or token this is; None for one that is unknown, malformed or expired."""
+
+    def describe(self) -> Authentication:
+        """Return its state."""
 
 
 class Config(Protocol):

@@ -148,6 +148,23 @@ class ConfigFailure(Struct, frozen=True, kw_only=True):
     issues: tuple[Issue, ...] = ()
 
 
+class Authentication(Struct, frozen=True, kw_only=True):
+    """How callers are known, and what is wrong with that."""
+
+    kinds: tuple[Literal["keys", "tokens"], ...] = ()
+    """None where everybody may do everything."""
+    is_insecure: bool = False
+    """True where other hosts are served without any: something else is said to guard the port."""
+    keys: int = 0
+    """API keys that are valid now."""
+    issues: tuple[Issue, ...] = ()
+    """Lines of the keys file that are no keys."""
+    failure: str | None = None
+    """Why the present keys file is not read, or the tokens' keys are not: those of before hold on."""
+    unknown_roles: tuple[str, ...] = ()
+    """Roles of keys that tasks.yaml does not declare: nobody gave them anything."""
+
+
 class ConfigState(Struct, frozen=True, kw_only=True):
     """What a process serves, and since when."""
 
@@ -159,6 +176,7 @@ class ConfigState(Struct, frozen=True, kw_only=True):
     """Attempts at a new file that failed, since the process began."""
     failure: ConfigFailure | None = None
     """The last one, if what is served is older than it."""
+    authentication: Authentication = Authentication()
 
 
 class WorkerView(Struct, frozen=True, kw_only=True):

@@ -57,6 +57,7 @@ def interpret(remembered: Remembered, record: ResultRecord | None, witness: Witn
         error=_find_error(status, told, end, is_garbled=_is_garbled(record)),
         progress=read_progress(status, told),
         launched_at=entry.launched_at,
+        launched_by=entry.launched_by,
         started_at=started_at,
         finished_at=finished_at,
         queued_s=_measure(entry.launched_at, started_at),

@@ -46,12 +46,15 @@ class TaskStatus(Struct, frozen=True, kw_only=True):
     status: str
     result: Any
     result_omitted: str | None
-    """Why `result` is null though there is, or was, one: `too_large`, `expired` or `unreadable`."""
+    """Why `result` is null though there is, or was, one: `too_large`, `expired` or `unreadable`; `withheld` from whoever
+    may follow the task, and not read what it returned."""
     result_url: str | None
     """Where a result is that is too large to stand here."""
     error: TaskError | None
     progress: Progress | None
     launched_at: datetime
+    launched_by: str | None
+    """The caller, as `key:ci`; null where nobody was told apart."""
     started_at: datetime | None
     finished_at: datetime | None
     queued_s: float | None

@@ -6,12 +6,14 @@ from typing import Any
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 
+from gateway.ports import Authenticator
 from gateway.web.answers import make_response
 from gateway.web.catalog import make_catalog_handlers
 from gateway.web.config import make_config_handlers
 from gateway.web.docs import make_docs_handlers
 from gateway.web.door import TaskDoor
 from gateway.web.following import make_follow_handlers
+from gateway.web.gate import OPEN, Gate, check_handlers, make_guard
 from gateway.web.health import make_health_handlers
 from gateway.web.history import make_history_handlers
 from gateway.web.launching import LaunchDoor
@@ -24,26 +26,33 @@ _DETAILS = {
 }
 
 
-def build_app(site: Site) -> LaunchDoor:
+def build_app(site: Site, authenticator: Authenticator | None = None) -> LaunchDoor | Gate:
     """Build the app that serves a site: the routes that launch and follow stand before the framework, all others in it.
 
     Raises: nothing of ours; every failure of a request ends as a problem document.
     """
+    handlers = [
+        *make_catalog_handlers(site),
+        *make_follow_handlers(site),
+        *make_history_handlers(site),
+        *make_config_handlers(site),
+        *make_health_handlers(site),
+        *make_docs_handlers(site),
+    ]
+    check_handlers(handlers)
     framework = Litestar(
-        route_handlers=[
-            *make_catalog_handlers(site),
-            *make_follow_handlers(site),
-            *make_history_handlers(site),
-            *make_config_handlers(site),
-            *make_health_handlers(site),
-            *make_docs_handlers(site),
-        ],
+        route_handlers=handlers,
+        guards=[] if authenticator is None else [make_guard(site)],
         exception_handlers={Exception: _answer, HTTPStatus.INTERNAL_SERVER_ERROR: _answer},
         logging_config=None,
         openapi_config=None,
         request_max_body_size=site.max_body_bytes,
     )
-    return LaunchDoor(site, TaskDoor(site, framework))
+    doors = LaunchDoor(site, TaskDoor(site, framework))
+    if authenticator is None:
+        return doors
+    open_paths = [path for each in handlers if each.opt["right"] == OPEN for path in each.paths]
+    return Gate(site, authenticator, doors, open_paths=open_paths)
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

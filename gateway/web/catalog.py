@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from gateway.catalog.task_type import CatalogEntry, TaskType, show
 from gateway.stats.stats import judge_availability, summarise
+from gateway.web.gate import KNOWN, find_view
 from gateway.web.reading import NoQuery, read_query
 from gateway.web.site import Site, answer, encode_etag, find_in_path
 
@@ -23,22 +24,26 @@ class CatalogQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 def make_catalog_handlers(site: Site) -> list[HTTPRouteHandler]:
     """Make the routes that describe what can be launched, and who runs it."""
 
-    @get(f"{site.prefix}/tasks")
+    @get(f"{site.prefix}/tasks", right=KNOWN)
     async def list_task_types(request: Request[Any, Any, Any]) -> Response[bytes]:
         tag = read_query(request.scope, CatalogQuery).tag
-        chosen = (each for each in site.catalog.task_types.values() if tag is None or tag in each.tags)
+        chosen = (
+            each
+            for each in find_view(request.scope, site).catalog.task_types.values()
+            if tag is None or tag in each.tags
+        )
         body = msgspec.json.encode([_show(site, task_type) for task_type in chosen])
         etag = encode_etag(body)
         if request.headers.get("if-none-match") == etag:
             return Response(b"", status_code=304, headers={"ETag": etag})
         return Response(body, media_type="application/json", headers={"ETag": etag})
 
-    @get(f"{site.prefix}/tasks/types/{{task_type:str}}")
+    @get(f"{site.prefix}/tasks/types/{{task_type:str}}", right=KNOWN)
     async def show_task_type(request: Request[Any, Any, Any], task_type: FromPath[str]) -> Response[bytes]:
         read_query(request.scope, NoQuery)
-        return answer(_show(site, find_in_path(site, task_type)))
+        return answer(_show(site, find_in_path(find_view(request.scope, site), task_type)))
 
-    @get(f"{site.prefix}/stats")
+    @get(f"{site.prefix}/stats", right="stats")
     async def show_stats(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request.scope, NoQuery)
         return answer(summarise(site.services.workers.view(), now=site.services.clock()))

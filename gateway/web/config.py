@@ -12,12 +12,12 @@ from gateway.web.site import Site, answer
 def make_config_handlers(site: Site) -> list[HTTPRouteHandler]:
     """Make the routes of the configuration."""
 
-    @get(f"{site.prefix}/config")
+    @get(f"{site.prefix}/config", right="config")
     async def show_config(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request.scope, NoQuery)
         return answer(site.config.describe())
 
-    @post(f"{site.prefix}/config/reload", status_code=200)
+    @post(f"{site.prefix}/config/reload", status_code=200, right="reload")
     async def reload_config(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request.scope, NoQuery)
         return answer(await site.config.reload())

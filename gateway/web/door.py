@@ -15,6 +15,7 @@ from gateway.launch.task_id import is_task_id
 from gateway.web.answers import Answer, Receive, Scope, Send, send_answer, write_json
 from gateway.web.attending import WaitSeconds, attending
 from gateway.web.facts import ROUTE, TASK_ID, WAITING
+from gateway.web.gate import find_view
 from gateway.web.problems import answer_error
 from gateway.web.reading import read_query
 from gateway.web.site import Site
@@ -65,11 +66,12 @@ class TaskDoor:
 
     async def _tell(self, task_id: str, scope: Scope, receive: Receive) -> Answer:
         site = self._site
+        view = find_view(scope, site)
         wait_s = read_query(scope, FollowQuery).wait_s if scope["query_string"] else 0
         if wait_s:
             scope[ROUTE] += WAITING
             async with attending(task_id, site, scope, receive) as watch:
                 return write_json(
-                    await wait_for_change(task_id, watch, site.services, prefix=site.prefix, wait_s=wait_s)
+                    await wait_for_change(task_id, view, watch, site.services, prefix=site.prefix, wait_s=wait_s)
                 )
-        return write_json(await follow(task_id, site.services, prefix=site.prefix))
+        return write_json(await follow(task_id, view, site.services, prefix=site.prefix))

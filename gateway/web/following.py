@@ -15,6 +15,7 @@ from gateway.flows.revoking import revoke as revoke_task
 from gateway.launch.request import read_retry_body
 from gateway.launch.task_id import is_task_id
 from gateway.web.facts import TASK_ID
+from gateway.web.gate import KNOWN, find_view
 from gateway.web.launching import REPLAYED, read_caller_key
 from gateway.web.reading import NoQuery, read_json, read_query
 from gateway.web.site import Site, answer, in_time
@@ -31,33 +32,36 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
     """Make the routes of single tasks."""
     path = f"{site.prefix}/tasks/{{task_id:str}}"
 
-    @get(path)
+    @get(path, right=KNOWN)
     async def follow(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
         _note(task_id, request)
         read_query(request.scope, NoQuery)
-        return answer(await in_time(follow_task(task_id, site.services, prefix=site.prefix), site))
+        view = find_view(request.scope, site)
+        return answer(await in_time(follow_task(task_id, view, site.services, prefix=site.prefix), site))
 
-    @get(f"{path}/result")
+    @get(f"{path}/result", right=KNOWN)
     async def show_result(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
         _note(task_id, request)
         read_query(request.scope, NoQuery)
-        return answer(await in_time(load_result(task_id, site.services), site))
+        view = find_view(request.scope, site)
+        return answer(await in_time(load_result(task_id, view, site.services), site))
 
-    @delete(path, status_code=200)
+    @delete(path, status_code=200, right=KNOWN)
     async def revoke(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
         _note(task_id, request)
         query = read_query(request.scope, RevokeQuery)
         stop = Stop(terminate=query.terminate, signal=query.signal)
-        revoking = revoke_task(task_id, site.services, prefix=site.prefix, stop=stop)
+        revoking = revoke_task(task_id, find_view(request.scope, site), site.services, prefix=site.prefix, stop=stop)
         return answer(await in_time(revoking, site))
 
-    @post(f"{path}/retry", status_code=200)
+    @post(f"{path}/retry", status_code=200, right=KNOWN)
     async def retry(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
         _note(task_id, request)
         read_query(request.scope, NoQuery)
         body = read_retry_body(await read_json(request, empty={}))
-        key = read_caller_key(request.scope)
-        accepted = await retry_task(task_id, body, site.catalog, site.services, prefix=site.prefix, key=key)
+        view = find_view(request.scope, site)
+        key = read_caller_key(request.scope, view)
+        accepted = await retry_task(task_id, body, view, site.services, prefix=site.prefix, key=key)
         _note(accepted.receipt.task_id, request)
         return answer(accepted.receipt, headers=REPLAYED if accepted.is_replay else {})
 

@@ -2,13 +2,15 @@
 
 import asyncio
 import time
+from typing import Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
 from gateway.errors import BackendError
 from gateway.ports import ConfigState, Probe
+from gateway.web.gate import OPEN, find_view
 from gateway.web.site import Site, answer
 
 PROBE_S = 1.0
@@ -36,16 +38,18 @@ class Readiness(Struct, frozen=True, kw_only=True):
 def make_health_handlers(site: Site) -> list[HTTPRouteHandler]:
     """Make the health routes, outside the prefix."""
 
-    @get("/health/live")
+    @get("/health/live", right=OPEN)
     async def live() -> Response[bytes]:
         return answer({"status": "live"})
 
-    @get("/health/ready")
-    async def ready() -> Response[bytes]:
+    @get("/health/ready", right=OPEN)
+    async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
         checked = await asyncio.gather(*(_check(probe) for probe in site.probes))
         parts = {probe.name: health for probe, health in zip(site.probes, checked, strict=True)}
         is_ready = all(part.is_ready for part in parts.values())
         parts["config"] = _judge(site.config.describe())
+        if not find_view(request.scope, site).grant.has("config"):
+            parts = {name: _say_no_more(part) for name, part in parts.items()}
         readiness = Readiness(
             status="ready" if is_ready else "not ready",
             parts=parts,
@@ -55,6 +59,11 @@ def make_health_handlers(site: Site) -> list[HTTPRouteHandler]:
         return answer(readiness, status=200 if is_ready else 503)
 
     return [live, ready]
+
+
+def _say_no_more(part: PartHealth) -> PartHealth:
+    """Leave out the words, which name servers and task types, for those who may not read the configuration."""
+    return PartHealth(is_ready=part.is_ready, latency_ms=part.latency_ms)
 
 
 def _judge(config: ConfigState) -> PartHealth:

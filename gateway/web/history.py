@@ -11,6 +11,7 @@ from gateway.flows.bulk import retry_many, revoke_many
 from gateway.flows.history import browse
 from gateway.history.filters import Filters
 from gateway.launch.task_id import TaskId
+from gateway.web.gate import KNOWN, find_view
 from gateway.web.reading import read_json, read_query
 from gateway.web.site import Site, answer, in_time
 
@@ -42,7 +43,7 @@ class BulkQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def make_history_handlers(site: Site) -> list[HTTPRouteHandler]:
     """Make the routes over many tasks."""
 
-    @get(f"{site.prefix}/tasks/history")
+    @get(f"{site.prefix}/tasks/history", right=KNOWN)
     async def find(request: Request[Any, Any, Any]) -> Response[bytes]:
         query = read_query(request.scope, HistoryQuery)
         filters = Filters(
@@ -53,19 +54,21 @@ def make_history_handlers(site: Site) -> list[HTTPRouteHandler]:
             retry_of=query.retry_of,
             batch=query.batch,
         )
-        browsing = browse(filters, site.services, cursor=query.cursor, limit=query.limit, prefix=site.prefix)
+        view = find_view(request.scope, site)
+        browsing = browse(filters, view, site.services, cursor=query.cursor, limit=query.limit, prefix=site.prefix)
         return answer(await in_time(browsing, site))
 
-    @post(f"{site.prefix}/tasks/retry", status_code=200)
+    @post(f"{site.prefix}/tasks/retry", status_code=200, right=KNOWN)
     async def retry(request: Request[Any, Any, Any]) -> Response[bytes]:
         is_dry_run = read_query(request.scope, BulkQuery).dry_run
-        body = await read_json(request)
-        return answer(await retry_many(body, site.catalog, site.services, dry_run=is_dry_run, prefix=site.prefix))
+        body, view = await read_json(request), find_view(request.scope, site)
+        return answer(await retry_many(body, view, site.services, dry_run=is_dry_run, prefix=site.prefix))
 
-    @post(f"{site.prefix}/tasks/revoke", status_code=200)
+    @post(f"{site.prefix}/tasks/revoke", status_code=200, right=KNOWN)
     async def revoke(request: Request[Any, Any, Any]) -> Response[bytes]:
         is_dry_run = read_query(request.scope, BulkQuery).dry_run
         body = await read_json(request)
-        return answer(await revoke_many(body, site.services, dry_run=is_dry_run))
+        view = find_view(request.scope, site)
+        return answer(await revoke_many(body, view, site.services, dry_run=is_dry_run))
 
     return [find, retry, revoke]

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from gateway.catalog.view import View
 from gateway.errors import BackendError, GatewayError
 from gateway.flows.launching import Key, launch, launch_batch, rehearse
 from gateway.flows.waiting import wait_for_change
@@ -26,14 +27,13 @@ from gateway.status.status import TaskStatus
 from gateway.web.answers import Answer, Receive, Scope, Send, send_answer, write_json
 from gateway.web.attending import attending, read_preferred_wait
 from gateway.web.facts import ROUTE, TASK_ID, WAITING
+from gateway.web.gate import find_view
 from gateway.web.problems import Problem, answer_error, answer_status, describe_error
 from gateway.web.reading import NoQuery, find_header, read_body, read_query, read_query_members
 from gateway.web.site import Site, find_in_path
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED: Final = {"Idempotency-Replayed": "true"}
-ANYBODY = ""
-"""The caller, where nothing tells callers apart."""
 OPTION_NAMES = frozenset(LaunchOptions.__struct_fields__)
 _KEY_HEADER = KEY_HEADER.lower().encode()
 
@@ -109,7 +109,9 @@ class LaunchDoor:
         return await self._launch(wish, scope, receive, is_dry_run=query.dry_run, status=HTTPStatus.OK)
 
     async def _launch_one(self, scope: Scope, receive: Receive) -> Answer:
-        task_type = find_in_path(self._site, scope["path"].rstrip("/")[len(self._path) + 1 :]).task_type
+        task_type = find_in_path(
+            find_view(scope, self._site), scope["path"].rstrip("/")[len(self._path) + 1 :]
+        ).task_type
         options, is_dry_run = _read_options(scope)
         wish = Wish(
             task_type=task_type,
@@ -124,7 +126,7 @@ class LaunchDoor:
         read_query(scope, NoQuery)
         site = self._site
         batch = read_batch_body(parse_body(await self._read(scope, receive)))
-        batch_id, outcomes = await launch_batch(batch, site.catalog, site.services, prefix=site.prefix)
+        batch_id, outcomes = await launch_batch(batch, find_view(scope, site), site.services, prefix=site.prefix)
         items = [_show_item(each, instance=scope["path"]) for each in outcomes]
         return write_json(BatchAnswer(batch_id=batch_id, items=items))
 
@@ -132,31 +134,32 @@ class LaunchDoor:
         self, wish: Wish, scope: Scope, receive: Receive, *, is_dry_run: bool, status: HTTPStatus
     ) -> Answer:
         site = self._site
+        view = find_view(scope, site)
         if is_dry_run:
-            return write_json(rehearse(wish, site.catalog, site.services))
-        key = read_caller_key(scope)
-        accepted = await launch(wish, site.catalog, site.services, prefix=site.prefix, key=key)
+            return write_json(rehearse(wish, view, site.services))
+        key = read_caller_key(scope, view)
+        accepted = await launch(wish, view, site.services, prefix=site.prefix, key=key)
         scope[TASK_ID] = accepted.receipt.task_id
         receipt, headers = accepted.receipt, dict(REPLAYED) if accepted.is_replay else {}
         if status is HTTPStatus.ACCEPTED:
             headers["Location"] = receipt.status_url
         wait_s = read_preferred_wait(scope)
-        if wait_s is None:
+        if wait_s is None or not view.may("read", receipt.task_type):
             return write_json(receipt, status=status, headers=headers)
         scope[ROUTE] += WAITING
         headers["Preference-Applied"] = f"wait={wait_s}"
-        ended = await self._wait(receipt.task_id, wait_s, scope, receive)
+        ended = await self._wait(receipt.task_id, wait_s, view, scope, receive)
         if ended is None:
             return write_json(receipt, status=HTTPStatus.ACCEPTED, headers=headers)
         return write_json(ended, headers=headers)
 
-    async def _wait(self, task_id: str, wait_s: int, scope: Scope, receive: Receive) -> TaskStatus | None:
+    async def _wait(self, task_id: str, wait_s: int, view: View, scope: Scope, receive: Receive) -> TaskStatus | None:
         """Return the final status of a task that ends in time; whatever fails now, the launch is a fact."""
         site = self._site
         with suppress(BackendError):
             async with attending(task_id, site, scope, receive) as watch:
                 status = await wait_for_change(
-                    task_id, watch, site.services, prefix=site.prefix, wait_s=wait_s, is_end_wanted=True
+                    task_id, view, watch, site.services, prefix=site.prefix, wait_s=wait_s, is_end_wanted=True
                 )
             return status if is_final(status) else None
         return None
@@ -165,13 +168,13 @@ class LaunchDoor:
         return await read_body(scope, receive, max_bytes=self._site.max_body_bytes)
 
 
-def read_caller_key(scope: Scope) -> Key | None:
-    """Read the Idempotency-Key of a request, if it has one.
+def read_caller_key(scope: Scope, view: View) -> Key | None:
+    """Read the Idempotency-Key of a request, if it has one; it is its caller's own.
 
     Raises: MalformedBodyError.
     """
     given = find_header(scope, _KEY_HEADER)
-    return None if given is None else Key(key=read_key(given), caller=ANYBODY)
+    return None if given is None else Key(key=read_key(given), caller=view.caller.id)
 
 
 def _read_options(scope: Scope) -> tuple[dict[str, Any], bool]:

@@ -16,18 +16,20 @@ from gateway.catalog.task_type import TaskType
 from gateway.launch.launch import DryRun, Receipt
 from gateway.launch.options import LaunchOptions
 from gateway.status.status import TaskStatus
+from gateway.web.gate import OPEN
 from gateway.web.launching import LaunchQuery
 from gateway.web.operations import BODY_PROBLEMS, KEY, OPERATIONS, OUTAGE, PREFER, PROBLEM_WORDS, Operation
 from gateway.web.problems import MEDIA_TYPE, Problem
 
 _REFERENCE = "#/components/schemas/"
 _DEFS = "#/$defs/"
+_REFUSALS = (401, 403)
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _PATH_WORDS = {"task_id": "The id from the receipt.", "task_type": "A key of the catalog."}
 
 
-def write_openapi(catalog: Catalog, *, prefix: str) -> dict[str, Any]:
-    """Describe the whole API of a catalog; `prefix` is the path before `/tasks`."""
+def write_openapi(catalog: Catalog, *, prefix: str, is_guarded: bool = False) -> dict[str, Any]:
+    """Describe the whole API of a catalog; `prefix` is the path before `/tasks`, `is_guarded` says that it wants keys."""
     kinds = {Problem: None} | {
         kind: None for each in OPERATIONS for _, *kinds in each.answers.values() for kind in kinds
     }
@@ -37,11 +39,14 @@ def write_openapi(catalog: Catalog, *, prefix: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for each in OPERATIONS:
         path = prefix + each.path if each.is_prefixed else each.path
-        paths.setdefault(path, {})[each.method] = _write_operation(each, schemas)
+        refusals = _REFUSALS if is_guarded and each.right != OPEN else ()
+        paths.setdefault(path, {})[each.method] = _write_operation(each, schemas, refusals=refusals)
     for task_type in catalog.task_types.values():
         components |= _write_components(task_type)
-        paths[f"{prefix}/tasks/launch/{task_type.task_type}"] = {"post": _write_launch(task_type, schemas)}
-    return {
+        paths[f"{prefix}/tasks/launch/{task_type.task_type}"] = {
+            "post": _write_launch(task_type, schemas, refusals=_REFUSALS if is_guarded else ())
+        }
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": "Task gateway",
@@ -51,9 +56,23 @@ def write_openapi(catalog: Catalog, *, prefix: str) -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": components},
     }
+    return document | _describe_security(components) if is_guarded else document
 
 
-def _write_operation(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+def _describe_security(components: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "security": [{"bearer": []}, {"key": []}],
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a token."},
+                "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    }
+
+
+def _write_operation(operation: Operation, schemas: Mapping[Any, Any], *, refusals: tuple[int, ...]) -> dict[str, Any]:
     written: dict[str, Any] = {
         "operationId": operation.operation_id,
         "summary": operation.summary,
@@ -67,15 +86,17 @@ def _write_operation(operation: Operation, schemas: Mapping[Any, Any]) -> dict[s
             status: {"description": words} | _write_content([schemas[kind] for kind in kinds], operation.media_type)
             for status, (words, *kinds) in operation.answers.items()
         }
-        | _write_problems(operation.problems, schemas),
+        | _write_problems((*operation.problems, *refusals), schemas),
     }
+    if operation.right == OPEN:
+        written["security"] = []
     if operation.body is not None:
         is_required = any(field.required for field in msgspec.structs.fields(operation.body))
         written["requestBody"] = {"required": is_required, **_as_json(schemas[operation.body])}
     return written
 
 
-def _write_launch(task_type: TaskType, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+def _write_launch(task_type: TaskType, schemas: Mapping[Any, Any], *, refusals: tuple[int, ...]) -> dict[str, Any]:
     body = _as_json({"$ref": f"{_REFERENCE}{task_type.task_type}.params"})
     if task_type.examples:
         body["content"]["application/json"]["examples"] = {
@@ -99,7 +120,7 @@ def _write_launch(task_type: TaskType, schemas: Mapping[Any, Any]) -> dict[str, 
             },
             "202": accepted,
         }
-        | _write_problems((409, *BODY_PROBLEMS, *OUTAGE), schemas),
+        | _write_problems((409, *BODY_PROBLEMS, *OUTAGE, *refusals), schemas),
     }
 
 

@@ -18,6 +18,7 @@ from gateway.web.attending import MAX_WAIT_S
 from gateway.web.catalog import CatalogQuery
 from gateway.web.door import FollowQuery
 from gateway.web.following import RevokeQuery
+from gateway.web.gate import KNOWN, OPEN
 from gateway.web.health import Readiness
 from gateway.web.history import BulkQuery, HistoryQuery
 from gateway.web.launching import KEY_HEADER, BatchAnswer, LaunchQuery
@@ -26,6 +27,8 @@ from gateway.web.streaming import FeedQuery
 BODY_PROBLEMS = (400, 413, 415, 422)
 OUTAGE = (500, 503)
 PROBLEM_WORDS = {
+    401: "No key or token was sent, or none that is known and valid.",
+    403: "The caller may know of it, and not do that with it.",
     400: "The body is not JSON that may travel to a worker.",
     404: "Never launched here, or no such task type.",
     409: "The task has already ended, or has not ended yet; the launch with this key is still in flight.",
@@ -70,6 +73,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     summary: str
     tag: str
     is_prefixed: bool = True
+    right: str = KNOWN
+    """Who may use it: anybody, every known caller by what this one sees, or those with a power."""
     query: type[Struct] | None = None
     headers: tuple[Any, ...] = ()
     """The headers that it reads, as OpenAPI's parameters."""
@@ -231,6 +236,7 @@ OPERATIONS = (
     Operation(
         method="get",
         path="/stats",
+        right="stats",
         operation_id="showStats",
         summary="Show workers, queues and totals",
         tag="Operations",
@@ -240,6 +246,7 @@ OPERATIONS = (
     Operation(
         method="get",
         path="/config",
+        right="config",
         operation_id="showConfig",
         summary="Show which tasks.yaml is served, and what was wrong with the last one that is not",
         tag="Operations",
@@ -249,6 +256,7 @@ OPERATIONS = (
     Operation(
         method="post",
         path="/config/reload",
+        right="reload",
         operation_id="reloadConfig",
         summary="Read tasks.yaml again, on every gateway of this ledger",
         tag="Operations",
@@ -262,6 +270,7 @@ OPERATIONS = (
         summary="Show the JSON Schema of tasks.yaml itself, for editors",
         tag="Catalog",
         is_prefixed=False,
+        right=OPEN,
         answers={"200": ("A JSON Schema.", dict[str, Any])},
     ),
     Operation(
@@ -271,6 +280,7 @@ OPERATIONS = (
         summary="Say that the process lives",
         tag="Operations",
         is_prefixed=False,
+        right=OPEN,
         answers={"200": ("It does.", dict[str, str])},
     ),
     Operation(
@@ -280,6 +290,7 @@ OPERATIONS = (
         summary="Say whether every part answers",
         tag="Operations",
         is_prefixed=False,
+        right=OPEN,
         answers={"200": ("All do.", Readiness), "503": ("Some do not.", Readiness)},
     ),
 )

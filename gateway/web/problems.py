@@ -19,6 +19,7 @@ from gateway.web.facts import CODE
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "1"
 INTERNAL_ERROR = "internal_error"
+CHALLENGE = 'Bearer realm="task-gateway"'
 _log = structlog.get_logger("gateway.web")
 
 
@@ -77,6 +78,8 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     errors.MalformedBodyError: HTTPStatus.BAD_REQUEST,
     errors.RefusedParamsError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnknownPathError: HTTPStatus.NOT_FOUND,
+    errors.UnknownCallerError: HTTPStatus.UNAUTHORIZED,
+    errors.ForbiddenError: HTTPStatus.FORBIDDEN,
     errors.UnknownTaskTypeError: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     DisconnectedError: HTTPStatus.BAD_REQUEST,
@@ -158,6 +161,8 @@ def write_problem(problem: Problem, headers: dict[str, str] | None = None) -> An
     headers = dict(headers or {})
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = RETRY_AFTER_S
+    elif problem.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = CHALLENGE
     return Answer(problem.status, msgspec.json.encode(problem), MEDIA_TYPE, headers)
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.task_type import TaskType
+from gateway.catalog.view import View
 from gateway.errors import BackendError, UnknownTaskTypeError
 from gateway.flows.services import Services
 from gateway.ports import Config, Probe
@@ -23,6 +24,10 @@ class Site(Struct, frozen=True, kw_only=True):
     """One catalog being served; a reload makes another Site and leaves this one to its requests."""
 
     catalog: Catalog
+    view: View
+    """What a request sees whose caller nobody has looked at: all without authentication, nothing with it."""
+    is_guarded: bool = False
+    """True with authentication."""
     services: Services
     probes: tuple[Probe, ...]
     config: Config
@@ -31,13 +36,13 @@ class Site(Struct, frozen=True, kw_only=True):
     deadline_s: float
 
 
-def find_in_path(site: Site, task_type: str) -> TaskType:
+def find_in_path(view: View, task_type: str) -> TaskType:
     """Return the task type that a path names.
 
-    Raises: UnknownPathError.
+    Raises: UnknownPathError, also for one that the caller may not see.
     """
     try:
-        return site.catalog.find(task_type)
+        return view.catalog.find(task_type)
     except UnknownTaskTypeError as error:
         raise UnknownPathError(task_type, near=error.near) from error
 

@@ -20,6 +20,7 @@ from gateway.flows.waiting import StreamEvent, stream
 from gateway.ports import ALL_TASKS, Watch
 from gateway.web.answers import Receive, Scope, Send, send_answer
 from gateway.web.attending import attending
+from gateway.web.gate import find_view
 from gateway.web.problems import answer_error
 from gateway.web.reading import NoQuery, find_header, read_query
 from gateway.web.site import Site
@@ -47,20 +48,22 @@ class FeedQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 async def stream_task(task_id: str, site: Site, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve the events of one task; 204 to a client that has seen the final one, which ends an EventSource."""
+    view = find_view(scope, site)
 
     def begin(watch: Watch) -> AsyncGenerator[StreamEvent]:
         read_query(scope, NoQuery)
-        return stream(task_id, watch, site.services, prefix=site.prefix, after=_read_last_seen(scope))
+        return stream(task_id, view, watch, site.services, prefix=site.prefix, after=_read_last_seen(scope))
 
     await _serve(begin, scope, receive, send, site=site, topic=task_id)
 
 
 async def stream_feed(site: Site, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve the events of all tasks."""
+    """Serve the events of all tasks that the caller may read."""
+    view = find_view(scope, site)
 
     def begin(watch: Watch) -> AsyncGenerator[FeedEvent]:
         task_type = read_query(scope, FeedQuery).task_type
-        return stream_all(watch, site.services, task_type=task_type, after=_read_last_seen(scope))
+        return stream_all(watch, view, site.services, task_type=task_type, after=_read_last_seen(scope))
 
     await _serve(begin, scope, receive, send, site=site, topic=ALL_TASKS)
 

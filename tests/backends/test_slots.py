@@ -22,6 +22,7 @@ from gateway.backends.redis.results import RedisResults
 from gateway.backends.redis.trips import SharedTrips
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.deployment import Deployment
+from gateway.catalog.view import see_all
 from gateway.errors import ConcurrencyLimitError
 from gateway.flows.launching import Accepted, Key, launch
 from gateway.launch.prepare import Wish
@@ -55,7 +56,7 @@ async def launch_on(url: str, *wishes: Wish) -> list[Accepted | BaseException]:
         results=RedisResults(SharedTrips(client, deadline_s=5), key_prefix="", deadline_s=5, max_bytes=4096),
     )
     catalog = compile_tasks()
-    launching = (launch(wish, catalog, services, prefix="/p") for wish in wishes)
+    launching = (launch(wish, see_all(catalog), services, prefix="/p") for wish in wishes)
     outcomes = await asyncio.gather(*launching, return_exceptions=True)
     await client.aclose()
     return outcomes
@@ -184,11 +185,11 @@ async def test_a_clock_that_jumps_moves_no_lease_and_no_key(valkey_url: str, hou
 
     for first, second in ((services, jumped), (jumped, services)):
         await client.flushdb()
-        begun = await launch(wish, compile_tasks(), first, prefix="/p", key=key)
-        replayed = await launch(wish, compile_tasks(), second, prefix="/p", key=key)
-        await launch(wish, compile_tasks(), second, prefix="/p")
+        begun = await launch(wish, see_all(compile_tasks()), first, prefix="/p", key=key)
+        replayed = await launch(wish, see_all(compile_tasks()), second, prefix="/p", key=key)
+        await launch(wish, see_all(compile_tasks()), second, prefix="/p")
         with pytest.raises(ConcurrencyLimitError):
-            await launch(wish, compile_tasks(), second, prefix="/p")
+            await launch(wish, see_all(compile_tasks()), second, prefix="/p")
         leases = [await client.pttl(key) async for key in client.scan_iter(f"{PREFIX}slot:*")]
         kept_s = [await client.ttl(key) async for key in client.scan_iter(f"{PREFIX}key:*")]
         assert (begun.receipt, True) == (replayed.receipt, replayed.is_replay)

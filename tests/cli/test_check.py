@@ -33,8 +33,8 @@ def test_an_issue_is_shown_with_its_line_and_a_caret() -> None:
 
     assert 1 == ended.returncode
     assert [
-        f"{INVALID}/unknown_task_key.yaml:4:5: tasks.shop.order.qeue: found an unknown key, wanted one of caller_options, "
-        "concurrency, delivery, deprecated, description, examples, expires_s, keep_s, … (did you mean `queue`?)",
+        f"{INVALID}/unknown_task_key.yaml:4:5: tasks.shop.order.qeue: found an unknown key, wanted one of access, "
+        "caller_options, concurrency, delivery, deprecated, description, examples, expires_s, … (did you mean `queue`?)",
         "    4 |     qeue: fast",
         "            ^",
         "",

@@ -44,7 +44,7 @@ def test_every_setting_is_in_the_help() -> None:
         pytest.param(
             "version: 1\ntasks:\n  a:\n    qeue: x\n    keep_s: no\n",
             [
-                "{}:4:5: tasks.a.qeue: found an unknown key, wanted one of caller_options, concurrency, delivery, deprecated, description, examples, expires_s, keep_s, … (did you mean `queue`?)",
+                "{}:4:5: tasks.a.qeue: found an unknown key, wanted one of access, caller_options, concurrency, delivery, deprecated, description, examples, expires_s, … (did you mean `queue`?)",
                 "{}:5:13: tasks.a.keep_s: found no, a word that YAML 1.1 reads as a boolean, wanted a JSON value, or a quoted string",
             ],
             id="two issues",
@@ -82,6 +82,7 @@ def test_an_open_address_without_authentication_is_refused() -> None:
     ended = serve("--host", "0.0.0.0", "--port", "0")  # noqa: S104 - it must be refused
 
     assert (2, True) == (ended.returncode, "say --insecure" in ended.stderr)
+    assert "set GATEWAY_API_KEYS_FILE to a file of keys (gateway keys new)" in ended.stderr
 
 
 def test_bad_settings_are_one_sentence() -> None:

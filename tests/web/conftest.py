@@ -10,11 +10,13 @@ import httpx
 import pytest
 import uvicorn
 
+from gateway.access.caller import Caller
 from gateway.backends.memory import MemoryBackend, MemoryResults
 from gateway.backends.memory_changes import MemoryChanges
 from gateway.catalog.deployment import Deployment
+from gateway.catalog.view import see_all, see_nothing
 from gateway.loading import compile_sources
-from gateway.ports import ConfigState
+from gateway.ports import Authentication, ConfigState
 from gateway.web.app import build_app
 from gateway.web.protocol import OneWriteProtocol
 from gateway.web.site import Site
@@ -66,13 +68,30 @@ def changes(backend: MemoryBackend) -> MemoryChanges:
     return MemoryChanges(backend)
 
 
-def make_site(backend: MemoryBackend, tasks: str = TASKS, *, changes: MemoryChanges | None = None) -> Site:
+class FixedCallers:
+    """Callers whose keys are their roles: `operators` is the key of one who has that role, `-` that of one who has none."""
+
+    async def identify(self, credential: bytes) -> Caller | None:
+        """Return who has the role."""
+        role = credential.decode()
+        return Caller(id=f"key:{role}", roles=frozenset({role}), kind="key") if role not in {"", "nobody"} else None
+
+    def describe(self) -> Authentication:
+        """Return nothing of interest."""
+        return Authentication(kinds=("keys",))
+
+
+def make_site(
+    backend: MemoryBackend, tasks: str = TASKS, *, changes: MemoryChanges | None = None, is_guarded: bool = False
+) -> Site:
     """Compile a file and put the memory backend beneath it."""
     changes = changes or MemoryChanges(backend)
     catalog = compile_sources({"tasks.yaml": tasks.encode()}, Deployment(keep_s=600, visibility_timeout_s=3600))
     results = MemoryResults(backend)
     return Site(
         catalog=catalog,
+        view=see_nothing(catalog) if is_guarded else see_all(catalog),
+        is_guarded=is_guarded,
         services=make_services(backend, changes=changes, log=changes, feed=changes.feed),
         probes=(backend, results),
         config=FixedConfig(),

@@ -28,7 +28,7 @@ async def test_an_item_says_what_became_of_a_task(http: httpx.AsyncClient, backe
 
     [item] = page["items"]
     assert {
-        "task_id", "task_type", "name", "status", "launched_at", "started_at", "finished_at", "queued_s", "run_s",
+        "task_id", "task_type", "name", "status", "launched_at", "launched_by", "started_at", "finished_at", "queued_s", "run_s",
         "worker", "error", "retry_of", "root_id", "attempt", "batch_id", "revocation", "status_url",
     } == item.keys()  # fmt: skip
     assert ("FAILURE", {"type": "ValueError", "message": "no"}) == (item["status"], item["error"])

@@ -12,6 +12,7 @@ turns a class into a status. A message never holds a secret nor a whole body.
         RefusedParamsError      the body is JSON, but not what the task type declares
           ParamsNoLongerFitError  what was recorded is not what it declares today
         UnknownTaskTypeError    no such entry in the catalog
+        ForbiddenError          there is, and the caller may not do that with it
         IdempotencyKeyReusedError   the key belongs to another request
         LaunchInFlightError     the key's launch has not ended
         AlreadyRetriedError     the task was retried with other params
@@ -19,6 +20,7 @@ turns a class into a status. A message never holds a secret nor a whole body.
         ConcurrencyLimitError   the same work is under way
         QueueFullError          too many messages wait
         WithheldError           another item of its batch was refused
+      UnknownCallerError        whoever asks presents no key or token that is known
       UnknownTaskError          no such task was ever launched here
       ForgottenTaskError        it was, but its ledger row has expired
       TaskFinishedError         too late: the task has ended
@@ -33,16 +35,54 @@ turns a class into a status. A message never holds a secret nor a whole body.
         OverloadedError         more requests than the process holds
 """
 
-from typing import ClassVar, Literal
+from gateway.defects import Fault, Issue
+from gateway.errors.outages import (
+    BackendError,
+    BrokerUnavailableError,
+    LedgerUnavailableError,
+    OutboxFullError,
+    OverloadedError,
+    Reason,
+    ResultsUnavailableError,
+    UncertainPublishError,
+)
+from gateway.errors.root import GatewayError
 
-from gateway.defects import Fault as Fault  # noqa: PLC0414 - whoever catches an error reads its defects
-from gateway.defects import Issue as Issue  # noqa: PLC0414 - as above
-
-
-class GatewayError(Exception):
-    """Root of all that the gateway raises on purpose."""
-
-    code: str = "gateway_error"
+__all__ = [
+    "AlreadyRetriedError",
+    "BackendError",
+    "BrokerUnavailableError",
+    "ConcurrencyLimitError",
+    "ConfigError",
+    "Fault",
+    "ForbiddenError",
+    "ForgottenTaskError",
+    "GatewayError",
+    "IdempotencyKeyReusedError",
+    "Issue",
+    "LaunchError",
+    "LaunchInFlightError",
+    "LedgerUnavailableError",
+    "MalformedBodyError",
+    "NoResultError",
+    "OutboxFullError",
+    "OverloadedError",
+    "ParamsNoLongerFitError",
+    "QueueFullError",
+    "Reason",
+    "RefusedParamsError",
+    "ResultsUnavailableError",
+    "SettingsError",
+    "TaskFinishedError",
+    "TaskTypeGoneError",
+    "TaskUnfinishedError",
+    "UncertainPublishError",
+    "UnknownCallerError",
+    "UnknownTaskError",
+    "UnknownTaskTypeError",
+    "UnsafeError",
+    "WithheldError",
+]
 
 
 class SettingsError(GatewayError):
@@ -118,6 +158,12 @@ class UnknownTaskTypeError(LaunchError):
         self.near = near
 
 
+class ForbiddenError(LaunchError):
+    """Raised when a caller may know of something, and not do what was asked with it."""
+
+    code = "forbidden"
+
+
 class IdempotencyKeyReusedError(LaunchError):
     """Raised when an Idempotency-Key comes again with another request."""
 
@@ -185,6 +231,15 @@ class WithheldError(LaunchError):
         super().__init__("another item of the batch was refused")
 
 
+class UnknownCallerError(GatewayError):
+    """Raised when a request presents no key or token, or none that is known and valid; it does not say which."""
+
+    code = "unauthorized"
+
+    def __init__(self) -> None:
+        super().__init__("send a valid API key or token: Authorization: Bearer …, or X-API-Key")
+
+
 class UnknownTaskError(GatewayError):
     """Raised for a `task_id` that was never launched through this ledger."""
 
@@ -228,68 +283,3 @@ class NoResultError(GatewayError):
 
     def __init__(self) -> None:
         super().__init__("the result backend holds nothing of this task: it has not ended, or its result has expired")
-
-
-Reason = Literal["unavailable", "full", "read_only", "cannot_save", "login", "busy", "refused"]
-"""Why something the gateway stands on does not serve: each is mended differently."""
-
-
-class BackendError(GatewayError):
-    """Root of the failures of what the gateway stands on; all of them may pass."""
-
-    code = "backend_unavailable"
-    part: ClassVar[str] = "backend"
-
-    def __init__(self, detail: str, *, reason: Reason = "unavailable") -> None:
-        super().__init__(detail)
-        if reason != "unavailable":
-            self.code = f"{self.part}_{reason}"
-
-
-class LedgerUnavailableError(BackendError):
-    """Raised when the ledger does not answer in time, or not with what was asked; nothing was recorded."""
-
-    code = "ledger_unavailable"
-    part = "ledger"
-
-
-class BrokerUnavailableError(BackendError):
-    """Raised when the broker does not take a message; nothing was published."""
-
-    code = "broker_unavailable"
-    part = "broker"
-
-
-class ResultsUnavailableError(BackendError):
-    """Raised when the result backend does not answer in time."""
-
-    code = "results_unavailable"
-    part = "results"
-
-
-class OutboxFullError(BackendError):
-    """Raised when so many launches wait for a broker that is away that no more are taken."""
-
-    code = "outbox_full"
-
-    def __init__(self) -> None:
-        super().__init__("too many launches wait for the broker to come back")
-
-
-class UncertainPublishError(BackendError):
-    """Raised when the connection broke after the message was sent and before the broker's answer."""
-
-    code = "uncertain_publish"
-
-    def __init__(self, task_id: str) -> None:
-        super().__init__(f"the broker did not confirm task {task_id}; it may or may not run")
-        self.task_id = task_id
-
-
-class OverloadedError(BackendError):
-    """Raised when more requests are under way than the process is allowed to hold."""
-
-    code = "gateway_busy"
-
-    def __init__(self) -> None:
-        super().__init__("more requests are under way than this gateway holds")

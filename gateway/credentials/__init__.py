@@ -1,0 +1,1 @@
+"""What callers present, checked: the keys of a file, read again when it changes."""
