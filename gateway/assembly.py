@@ -134,7 +134,13 @@ class Parts:
         url, key_prefix, max_bytes = settings.result_url, settings.result_key_prefix, settings.max_result_bytes
         if is_redis(url):
             trips = self._share_trips(url)
-            return RedisResults(trips, key_prefix=key_prefix, deadline_s=deadline_s, max_bytes=max_bytes)
+            return RedisResults(
+                trips,
+                key_prefix=key_prefix,
+                deadline_s=deadline_s,
+                max_bytes=max_bytes,
+                keep_s=settings.result_keep_s,
+            )
         options = self._existing.list_result_options() if self._existing else {}
         results = make_results(url, key_prefix=key_prefix, deadline_s=deadline_s, max_bytes=max_bytes, options=options)
         self.closing.callback(results.close)

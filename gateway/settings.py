@@ -56,6 +56,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     key_prefix: Annotated[str, Meta(description="Start of every ledger key.")] = "gateway:"
     broker_key_prefix: Annotated[str, Meta(description="Celery's global_keyprefix of a Redis broker.")] = ""
     result_key_prefix: Annotated[str, Meta(description="Celery's global_keyprefix of the result backend.")] = ""
+    result_keep_s: Annotated[
+        int, Meta(ge=0, description="Celery's result_expires, in seconds; 0 keeps results for good.")
+    ] = 86_400
     sentinel_master: Annotated[
         str,
         Meta(min_length=1, description="Celery's master_name, where a URL names sentinels: sentinel://a;sentinel://b."),

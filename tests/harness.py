@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,14 +75,17 @@ def run_gateway(
     config: Path = ROOT / "tasks.yaml",
     port: int | None = None,
     kill_at: str | None = None,
+    variables: Mapping[str, str] | None = None,
     **settings: str,
 ) -> Iterator[str]:
     """Run `gateway serve`; yield its base URL once it is live. With `kill_at` it dies at that step of a launch.
 
+    `variables` are of the process, beside its settings.
+
     Fails at the end if anything has blocked its event loop.
     """
     port = port or find_free_port("127.0.0.1")
-    env = {f"GATEWAY_{name.upper()}": value for name, value in settings.items()}
+    env = {f"GATEWAY_{name.upper()}": value for name, value in settings.items()} | dict(variables or {})
     if kill_at is not None:
         env["TASK_GATEWAY_KILL_AT"] = kill_at
     url = f"http://127.0.0.1:{port}"

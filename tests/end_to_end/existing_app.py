@@ -1,6 +1,7 @@
 """An app as somebody may have written it: its own prefixes, routes, exchanges, serializers and priorities."""
 
 import os
+from datetime import timedelta
 
 from celery import Celery, Task
 from kombu import Exchange, Queue
@@ -18,6 +19,7 @@ app.conf.update(
         "shop.rush": {"queue": "urgent", "priority": 7},
     },
     broker_transport_options={"global_keyprefix": "broker:", "priority_steps": [0, 5, 9], "sep": ":"},
+    result_expires=timedelta(hours=2),
     result_backend_transport_options={"global_keyprefix": "results:"},
     broker_connection_retry_on_startup=True,
     accept_content=["json", "yaml"],

@@ -16,6 +16,7 @@ TASKS = "version: 1\ntasks:\n" + "".join(
     f"  {name}: {{parameters: {{item: {{type: string}}}}}}\n"
     for name in ("shop.order", "shop.film", "shop.rush", "shop.packed")
 )
+TASKS += "  shop.late: {name: shop.order, queue: nobody, parameters: {item: {type: string}}}\n"
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,18 @@ def test_a_launch_goes_the_way_of_the_app(
     assert ("SUCCESS", expected) == (status["status"], status["result"])
     with redis.Redis.from_url(url) as client:
         assert client.exists(f"results:celery-task-meta-{receipt['task_id']}")
+
+
+def test_what_the_gateway_writes_is_kept_as_long_as_the_app_says(world: tuple[httpx.Client, str]) -> None:
+    """The record of a task that was taken back before any worker had it."""
+    http, url = world
+    task_id = http.post("/api/celery/tasks/launch/shop.late", json={"item": "tea"}).json()["task_id"]
+
+    revoked = http.delete(f"/api/celery/tasks/{task_id}").json()
+
+    assert revoked["revocation"]["confirmed_at"] is not None
+    with redis.Redis.from_url(url) as client:
+        assert 7200 == pytest.approx(client.ttl(f"results:celery-task-meta-{task_id}"), abs=30)
 
 
 def test_a_batch_of_both_kinds_is_answered_in_order(world: tuple[httpx.Client, str]) -> None:

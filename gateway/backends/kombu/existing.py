@@ -4,6 +4,7 @@ What comes in: the app. What goes out: settings, by their names, and a route for
 used to publish: it may have a result backend, with which it hangs.
 """
 
+from datetime import timedelta
 from typing import Any, Final
 
 from celery import Celery
@@ -45,6 +46,7 @@ class ExistingApp:
             "default_queue": conf.task_default_queue,
             "broker_key_prefix": broker.get("global_keyprefix"),
             "result_key_prefix": results.get("global_keyprefix"),
+            "result_keep_s": str(_count_seconds(conf.result_expires)),
             "priority_separator": broker.get("sep"),
             "sentinel_master": broker.get("master_name"),
             "visibility_timeout_s": broker.get("visibility_timeout"),
@@ -91,3 +93,9 @@ class ExistingApp:
         is_direct = not isinstance(target, Queue) or target.exchange.type == "direct"
         is_usual = conf.task_serializer == "json" and not conf.task_compression and conf.task_protocol == _PROTOCOL
         return is_direct and is_usual and not said
+
+
+def _count_seconds(expires: timedelta | float | None) -> int:
+    """Read Celery's `result_expires`: None and 0 keep results for good."""
+    seconds = expires.total_seconds() if isinstance(expires, timedelta) else expires
+    return int(seconds or 0)
