@@ -19,7 +19,7 @@ from gateway.backends.redis.safety import find_dangers
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.view import see_all, see_nothing
 from gateway.config.roles import ADMIN
-from gateway.credentials.keyring import Keyring
+from gateway.credentials.credentials import make_credentials
 from gateway.environment import load_settings
 from gateway.errors import BackendError, UnsafeError
 from gateway.flows.services import read_clock
@@ -67,7 +67,7 @@ class Runtime:
         Raises: SettingsError.
         """
         self._settings = settings
-        self._keyring = Keyring(Path(settings.api_keys_file)) if settings.api_keys_file else None
+        self._credentials = make_credentials(settings)
         self._deadline_s = settings.deadline_s * DEADLINE_SHARE
         self._parts = Parts(settings, deadline_s=self._deadline_s, name_queues=self._name_queues, existing=existing)
         deployment = describe_deployment(settings, route=existing.route if existing else None)
@@ -110,11 +110,11 @@ class Runtime:
         return self.describe()
 
     def _describe_authentication(self) -> Authentication:
-        if self._keyring is None:
+        if self._credentials is None:
             return Authentication(is_insecure=self._settings.insecure)
         declared = {ADMIN, *self._served.site.catalog.rights.grants}
-        unknown = tuple(sorted(self._keyring.list_roles() - declared))
-        return replace(self._keyring.describe(), unknown_roles=unknown)
+        unknown = tuple(sorted(self._credentials.list_roles() - declared))
+        return replace(self._credentials.describe(), unknown_roles=unknown)
 
     async def _dispatch(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve a request with the app of the moment it came in, whatever is installed meanwhile."""
@@ -139,8 +139,8 @@ class Runtime:
         parts.workers.start()
         parts.closing.callback(parts.workers.close)
         runs = [self._look_beneath, self._reloader.watch, *parts.runs]
-        if self._keyring is not None:
-            runs.append(self._keyring.watch)
+        if self._credentials is not None:
+            runs += self._credentials.runs
         tasks = [asyncio.create_task(run()) for run in runs]
         tasks.append(asyncio.create_task(parts.reload_calls.answer(self._reloader.try_reload)))
         _settle_memory()
@@ -177,8 +177,8 @@ class Runtime:
     def _make_served(self, catalog: Catalog) -> Served:
         site = Site(
             catalog=catalog,
-            view=see_all(catalog) if self._keyring is None else see_nothing(catalog),
-            is_guarded=self._keyring is not None,
+            view=see_all(catalog) if self._credentials is None else see_nothing(catalog),
+            is_guarded=self._credentials is not None,
             services=self._parts.services,
             probes=self._parts.probes,
             config=self,
@@ -190,7 +190,7 @@ class Runtime:
             (b"gateway-digest", catalog.digest.encode("ascii")),
             (b"gateway-generation", b"%d" % catalog.generation),
         )
-        return Served(site, build_app(site, self._keyring), headers)
+        return Served(site, build_app(site, self._credentials), headers)
 
     def _name_queues(self) -> Iterator[str]:
         return (task_type.queue for task_type in self._served.site.catalog.task_types.values())

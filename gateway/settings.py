@@ -32,6 +32,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     api_keys_file: Annotated[
         str, Meta(description="The keys of callers, as `gateway keys new` writes them; read again when it changes.")
     ] = ""
+    token_keys: Annotated[
+        str, Meta(description="The public keys (JWKS) of an issuer of tokens: a file, or an https URL.")
+    ] = ""
+    token_issuer: Annotated[str, Meta(description="The `iss` that tokens must have.")] = ""
+    token_audience: Annotated[str, Meta(description="The `aud` that tokens must have.")] = ""
+    token_algorithms: Annotated[
+        str, Meta(description="The algorithms that tokens may be signed with; asymmetric ones only.")
+    ] = "RS256,ES256"  # noqa: S105 - these are names
+    token_caller_claim: Annotated[str, Meta(min_length=1, description="The claim that names a token's caller.")] = "sub"  # noqa: S105 - as above
+    token_roles_claim: Annotated[
+        str, Meta(min_length=1, description="The claim with its roles, as roles or realm_access.roles.")
+    ] = "roles"  # noqa: S105 - as above
     insecure: Annotated[bool, Meta(description="Serve other hosts although no authentication is configured.")] = False
     strict: Annotated[bool, Meta(description="Refuse to start on a Redis that can lose what it accepted.")] = False
     broker_url: Annotated[str, Meta(description="The broker of the Celery workers.")] = ""

@@ -109,7 +109,7 @@ def _refuse_open_address(settings: Settings) -> None:
 
     Raises: SettingsError.
     """
-    if settings.api_keys_file or _is_loopback(settings.host):
+    if settings.api_keys_file or settings.token_keys or _is_loopback(settings.host):
         return
     if not settings.insecure:
         raise SettingsError(
