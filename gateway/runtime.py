@@ -30,6 +30,7 @@ from gateway.reload import Reloader
 from gateway.settings import Settings, is_redis, mask_url
 from gateway.signals import on_signals
 from gateway.web.app import build_app
+from gateway.web.cors import Cors, read_origins
 from gateway.web.entrance import Entrance
 from gateway.web.shedding import Shedder
 from gateway.web.site import Site
@@ -86,7 +87,9 @@ class Runtime:
             max_body_bytes=settings.max_body_bytes,
         )
         self._log = log
-        self._entrance = Entrance(shedder, log=log)
+        origins = read_origins(settings.cors_origins)
+        app = Cors(shedder, origins=origins) if origins else shedder
+        self._entrance = Entrance(app, log=log)
         self._install(self._make_served(catalog))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -189,6 +192,7 @@ class Runtime:
         headers = (
             (b"gateway-digest", catalog.digest.encode("ascii")),
             (b"gateway-generation", b"%d" % catalog.generation),
+            (b"x-content-type-options", b"nosniff"),
         )
         return Served(site, build_app(site, self._credentials), headers)
 

@@ -32,6 +32,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     api_keys_file: Annotated[
         str, Meta(description="The keys of callers, as `gateway keys new` writes them; read again when it changes.")
     ] = ""
+    cors_origins: Annotated[
+        str, Meta(description="Exact origins whose pages may ask, as https://app.example,https://other.example.")
+    ] = ""
     token_keys: Annotated[
         str, Meta(description="The public keys (JWKS) of an issuer of tokens: a file, or an https URL.")
     ] = ""

@@ -12,7 +12,7 @@ from gateway.catalog.task_type import CatalogEntry, TaskType, show
 from gateway.stats.stats import judge_availability, summarise
 from gateway.web.gate import KNOWN, find_view
 from gateway.web.reading import NoQuery, read_query
-from gateway.web.site import Site, answer, encode_etag, find_in_path
+from gateway.web.site import PRIVATE, Site, answer, encode_etag, find_in_path
 
 
 class CatalogQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,10 +33,10 @@ def make_catalog_handlers(site: Site) -> list[HTTPRouteHandler]:
             if tag is None or tag in each.tags
         )
         body = msgspec.json.encode([_show(site, task_type) for task_type in chosen])
-        etag = encode_etag(body)
+        headers = {"ETag": (etag := encode_etag(body)), **PRIVATE}
         if request.headers.get("if-none-match") == etag:
-            return Response(b"", status_code=304, headers={"ETag": etag})
-        return Response(body, media_type="application/json", headers={"ETag": etag})
+            return Response(b"", status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
 
     @get(f"{site.prefix}/tasks/types/{{task_type:str}}", right=KNOWN)
     async def show_task_type(request: Request[Any, Any, Any], task_type: FromPath[str]) -> Response[bytes]:

@@ -15,15 +15,17 @@ from gateway.catalog.view import MOST_VIEWS, View
 from gateway.config.editor_schema import write_editor_schema
 from gateway.web.gate import KNOWN, OPEN, find_view
 from gateway.web.openapi import write_openapi
-from gateway.web.site import Site
+from gateway.web.site import PRIVATE, Site
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     "Referrer-Policy": "no-referrer",
 }
 _ASSETS = {
@@ -89,7 +91,7 @@ def make_docs_handlers(site: Site) -> list[HTTPRouteHandler]:
     @get("/openapi.json", right=KNOWN)
     async def show_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
         document = await documents.find(find_view(request.scope, site))
-        return Response(document, media_type="application/json")
+        return Response(document, media_type="application/json", headers=PRIVATE)
 
     @get("/schema/tasks.json", right=OPEN)
     async def show_editor_schema() -> Response[bytes]:

@@ -12,6 +12,7 @@ import structlog
 from msgspec import Struct
 
 from gateway import errors
+from gateway.config.words import show_text
 from gateway.errors import Fault, Issue
 from gateway.web.answers import Answer, Scope
 from gateway.web.facts import CODE
@@ -108,13 +109,14 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
 def answer_error(error: Exception, *, scope: Scope) -> Answer:
     """Answer any exception with a problem document, whose code is noted for whoever observes the request."""
     path: str = scope["path"]
+    place = show_text(path)  # on one line of any log, whatever it holds
     problem = describe_error(error, instance=path)
     if problem is None:
         scope[CODE] = INTERNAL_ERROR
-        return _answer_bug(error, path=path)
+        return _answer_bug(error, path=path, place=place)
     scope[CODE] = problem.code
     if isinstance(error, errors.BackendError):
-        _log.warning("backend_unavailable", code=error.code, detail=str(error), path=path)
+        _log.warning("backend_unavailable", code=error.code, detail=str(error), path=place)
     return write_problem(problem)
 
 
@@ -166,9 +168,9 @@ def write_problem(problem: Problem, headers: dict[str, str] | None = None) -> An
     return Answer(problem.status, msgspec.json.encode(problem), MEDIA_TYPE, headers)
 
 
-def _answer_bug(error: Exception, *, path: str) -> Answer:
+def _answer_bug(error: Exception, *, path: str, place: str) -> Answer:
     error_id = secrets.token_hex(8)
-    _log.error("internal_error", error_id=error_id, path=path, exc_info=error)
+    _log.error("internal_error", error_id=error_id, path=place, exc_info=error)
     detail = f"this is a fault of the gateway; its log knows it as {error_id}"
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     return write_problem(_make(status, instance=path, code=INTERNAL_ERROR, detail=detail, error_id=error_id))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Mapping
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from litestar import Response
 from msgspec import Struct
@@ -17,6 +17,8 @@ from gateway.ports import Config, Probe
 from gateway.web.answers import make_response, write_json
 from gateway.web.problems import UnknownPathError
 
+PRIVATE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Key"}
+"""Said of what differs by caller and may be kept: by its caller alone, and asked for again."""
 T = TypeVar("T")
 
 
