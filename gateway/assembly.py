@@ -17,17 +17,22 @@ from gateway.backends.changes.feed_follower import FeedFollower
 from gateway.backends.changes.follower import Follower
 from gateway.backends.changes.hub import ChangeHub, RedisSource, Source
 from gateway.backends.changes.polling import PollingSource
+from gateway.backends.depths import Depths
 from gateway.backends.kombu.app import make_app
+from gateway.backends.kombu.depths import KombuDepths
 from gateway.backends.kombu.existing import ExistingApp
 from gateway.backends.kombu.sender import KombuSender
 from gateway.backends.kombu.workers import CeleryWorkers
+from gateway.backends.observing.gauges import Gauges
 from gateway.backends.observing.heartbeats import Heartbeats
 from gateway.backends.observing.observer import Observer
+from gateway.backends.observing.roster import Roster
 from gateway.backends.outbox.publisher import OutboxPublisher
 from gateway.backends.outbox.sender import Sender, SplitSender
 from gateway.backends.outbox.store import OutboxStore
 from gateway.backends.outbox.sweeper import Sweeper
 from gateway.backends.redis.connection import connect
+from gateway.backends.redis.depths import RedisDepths
 from gateway.backends.redis.feed import RedisFeed
 from gateway.backends.redis.history import RedisHistory
 from gateway.backends.redis.keys import change_channel
@@ -41,6 +46,7 @@ from gateway.backends.redis.reload_calls import ReloadCalls
 from gateway.backends.redis.results import RedisResults
 from gateway.backends.redis.sender import RedisSender
 from gateway.backends.redis.subscription import Subscription
+from gateway.backends.redis.totals import RedisTotals
 from gateway.backends.redis.trips import SharedTrips
 from gateway.backends.results.blocking_results import BlockingResults
 from gateway.backends.results.choosing import make_results
@@ -75,13 +81,9 @@ class Parts:
         self.runs: list[Callable[[], Coroutine[Any, Any, None]]] = []
         """What runs beside the requests, each until it is cancelled."""
         heartbeats = Heartbeats()
-        self.workers = CeleryWorkers(
-            self._make_celery(),
-            queues=name_queues,
-            refresh_s=settings.workers_refresh_s,
-            deadline_s=deadline_s,
-            heartbeats=heartbeats,
-        )
+        roster = Roster(heartbeats, answer_period_s=settings.workers_refresh_s)
+        self.workers = CeleryWorkers(self._make_celery(), heartbeats=heartbeats, roster=roster, deadline_s=deadline_s)
+        self.closing.callback(self.workers.close)
         self.ledger = RedisLedger(
             self._share_trips(settings.redis_url), prefix=settings.key_prefix, deadline_s=deadline_s
         )
@@ -93,7 +95,8 @@ class Parts:
         heard = self._subscribe(settings.redis_url, LedgerUnavailableError, "the ledger")
         self.changes = self._make_changes(heard)
         self.reload_calls = ReloadCalls(self._share_trips(settings.redis_url), heard, prefix=settings.key_prefix)
-        self.runs += (self._make_settler().run, self._make_observer(heartbeats).run)
+        observer, gauges = self._make_observer(heartbeats, roster), self._make_gauges(roster, name_queues)
+        self.runs += (self._make_settler().run, observer.run, gauges.run)
 
     @property
     def services(self) -> Services:
@@ -146,10 +149,32 @@ class Parts:
         self.closing.callback(results.close)
         return results
 
-    def _make_observer(self, heartbeats: Heartbeats) -> Observer:
-        client = self.client(self._settings.redis_url)
-        observations = RedisObservations(client, prefix=self._settings.key_prefix, deadline_s=self._deadline_s)
-        return Observer(self._make_celery(), heartbeats, observations, tell_worker=self.workers.tell)
+    def _make_observer(self, heartbeats: Heartbeats, roster: Roster) -> Observer:
+        settings = self._settings
+        client = self.client(settings.redis_url)
+        observations = RedisObservations(client, prefix=settings.key_prefix, deadline_s=self._deadline_s)
+        return Observer(
+            self._make_celery(),
+            heartbeats,
+            roster,
+            observations,
+            refresh_s=settings.workers_refresh_s,
+            tell_worker=self.workers.tell,
+        )
+
+    def _make_gauges(self, roster: Roster, name_queues: Callable[[], Iterable[str]]) -> Gauges:
+        settings = self._settings
+        totals = RedisTotals(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
+        refresh_s = settings.workers_refresh_s
+        return Gauges(roster, self._make_depths(), totals, name_queues=name_queues, refresh_s=refresh_s)
+
+    def _make_depths(self) -> Depths:
+        url = self._settings.broker_url
+        if is_redis(url):
+            return RedisDepths(self.client(url), lanes=self._lanes, deadline_s=self._deadline_s)
+        depths = KombuDepths(self._make_celery(), deadline_s=self._deadline_s)
+        self.closing.callback(depths.close)
+        return depths
 
     def _make_settler(self) -> Settler:
         settings = self._settings

@@ -139,8 +139,6 @@ class Runtime:
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
         parts = self._parts
-        parts.workers.start()
-        parts.closing.callback(parts.workers.close)
         runs = [self._look_beneath, self._reloader.watch, *parts.runs]
         if self._credentials is not None:
             runs += self._credentials.runs

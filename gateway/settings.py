@@ -100,9 +100,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_waits: Annotated[
         int, Meta(ge=1, description="Requests that wait, and event streams, in one process; more are refused with 503.")
     ] = 10_000
-    workers_refresh_s: Annotated[float, Meta(gt=0, description="Seconds between two looks at the Celery workers.")] = (
-        5.0
-    )
+    workers_refresh_s: Annotated[
+        float,
+        Meta(
+            gt=0, description="Seconds between two rounds of questions to the Celery workers, and counts of the queues."
+        ),
+    ] = 5.0
     shutdown_s: Annotated[int, Meta(ge=1, description="Grace for open requests when stopping.")] = 20
     log_level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)\Z", description="Least level logged.")] = (
         "info"

@@ -20,6 +20,7 @@ TIMED = (
     "cli/test_dev_gateway.py",
     "end_to_end/test_rabbitmq.py",
     "end_to_end/test_streams.py",
+    "end_to_end/test_workers.py",
     "faults",
 )
 """What holds something to a time, or kills on purpose: it runs when little runs beside it."""

@@ -85,6 +85,7 @@ def _compile(
         max_delay_s=deployment.visibility_timeout_s,
         max_queued=spec.max_queued,
         delivery=spec.delivery or "at_least_once",
+        when_unavailable=spec.when_unavailable or "queue",
         concurrency=spec.concurrency,
         caller_options=frozenset(spec.caller_options or ()),
         deprecated=spec.deprecated,

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.catalog.rules import CompiledRule
-from gateway.config.model import Concurrency, Delivery
+from gateway.config.model import Concurrency, Delivery, WhenUnavailable
 from gateway.errors import RefusedParamsError
 from gateway.schema import ParameterSet
 
@@ -34,6 +34,7 @@ class TaskType(Struct, frozen=True, kw_only=True):
     """A launch may not be due later than that; None where the broker does not mind."""
     max_queued: int | None
     delivery: Delivery
+    when_unavailable: WhenUnavailable
     concurrency: Concurrency | None
     caller_options: frozenset[str]
     deprecated: bool
@@ -89,10 +90,13 @@ class CatalogEntry(Struct, frozen=True, kw_only=True):
     concurrency: Concurrency | None
     launch_url: str
     availability: str
-    """`available` when a live worker registers the name, `unavailable` when live workers do not, else `unknown`."""
+    """`available`; `no_worker`: no live worker registers the name; `no_consumer`: none consumes the queue; `unknown`: nobody
+    could be asked."""
+    availability_reason: str | None
+    """Why it is not available."""
 
 
-def show(task_type: TaskType, *, prefix: str, availability: str) -> CatalogEntry:
+def show(task_type: TaskType, *, prefix: str, availability: str, reason: str | None) -> CatalogEntry:
     """Describe a task type to callers; `prefix` is the path before `/tasks`."""
     return CatalogEntry(
         task_type=task_type.task_type,
@@ -111,4 +115,5 @@ def show(task_type: TaskType, *, prefix: str, availability: str) -> CatalogEntry
         concurrency=task_type.concurrency,
         launch_url=f"{prefix}/tasks/launch/{task_type.task_type}",
         availability=availability,
+        availability_reason=reason,
     )

@@ -17,6 +17,7 @@ _COMMANDS = {
     "schema": "Print the JSON Schema of tasks.yaml, for editors.",
     "scaffold": "Write a tasks.yaml from an existing Celery app.",
     "tasks": "List what can be launched, or describe one task type.",
+    "drift": "Compare the workers with the catalog.",
     "launch": "Launch a task: TYPE key=value …",
     "status": "Tell what is known of a task.",
     "history": "List what was launched, newest first.",

@@ -46,6 +46,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
     retry_of: str | None = None
     attempt: int | None = None
     replaced: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
@@ -55,6 +56,7 @@ class DryRun(Struct, frozen=True, kw_only=True):
     params: dict[str, Any] = {}
     options: dict[str, Any] = {}
     message: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class TaskError(Struct, frozen=True, kw_only=True):
@@ -143,6 +145,25 @@ class Entry(Struct, frozen=True, kw_only=True):
     examples: tuple[dict[str, Any], ...] = ()
     caller_options: tuple[str, ...] = ()
     availability: str = "unknown"
+    availability_reason: str | None = None
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """One thing that the workers do not do as the file declares it."""
+
+    kind: str
+    detail: str = ""
+    task_types: tuple[str, ...] = ()
+
+
+class Drift(Struct, frozen=True, kw_only=True):
+    """How the workers differ from the catalog."""
+
+    status: str
+    reason: str | None = None
+    differences: tuple[Difference, ...] = ()
+    workers: int = 0
+    as_of: datetime | None = None
 
 
 class Page(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
-from gateway.client.answers import Entry, Fault, Problem
+from gateway.client.answers import Drift, Entry, Fault, Problem
 from gateway.client.rendering import write_json
 from gateway.client.table import Paper, clean, flatten, write_facts, write_table
 from gateway.client.values import write_words
@@ -29,7 +29,7 @@ def render_entry(entry: Entry, *, paper: Paper) -> list[str]:
     facts = {
         "queue": entry.queue,
         "tags": ", ".join(entry.tags) or None,
-        "workers": entry.availability,
+        "workers": ": ".join(filter(None, (entry.availability, entry.availability_reason))),
         "options": ", ".join(entry.caller_options) or "none",
         "deprecated": "yes" if entry.deprecated else None,
     }
@@ -41,6 +41,16 @@ def render_entry(entry: Entry, *, paper: Paper) -> list[str]:
     words = (" ".join(map(quote, write_words(each, entry.parameters))) for each in entry.examples)
     examples = [f"  gateway launch {flatten(entry.task_type)} {clean(each)}".rstrip() for each in words]
     return [*lines, *(["Examples", *examples] if examples else [])]
+
+
+def render_drift(drift: Drift, *, paper: Paper) -> list[str]:
+    """Write every difference, and what it concerns."""
+    if drift.status == "unknown":
+        return [f"unknown: {flatten(drift.reason or 'no reason is given')}"]
+    rows = [(each.kind, each.detail, ", ".join(each.task_types)) for each in drift.differences]
+    if not rows:
+        return [f"no drift: {drift.workers} online worker{'' if drift.workers == 1 else 's'} as declared"]
+    return write_table(rows, head=("WHAT", "WHY", "TASK TYPES"), fixed=(0,), paper=paper)
 
 
 def render_problem(problem: Problem) -> list[str]:

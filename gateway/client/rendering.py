@@ -26,6 +26,7 @@ def render_receipt(receipt: Receipt, *, paper: Paper) -> list[str]:
         "task": receipt.task_id,
         "attempt": None if receipt.attempt is None else f"{receipt.attempt}, a retry of {receipt.retry_of}",
         "replaced": ", ".join(receipt.replaced) or None,
+        "warning": "; ".join(receipt.warnings) or None,
         "follow it": f"gateway status {receipt.task_id} --wait",
     }
     return [paper.stress(flatten(receipt.message)), *write_facts(facts, paper=paper)]
@@ -38,7 +39,8 @@ def render_dry_run(dry_run: DryRun, *, paper: Paper) -> list[str]:
         "  nothing"
     ]
     options = {name: write_json(value) for name, value in dry_run.options.items() if value is not None}
-    return [*lines, *(["with", *write_facts(options, paper=paper)] if options else [])]
+    lines += ["with", *write_facts(options, paper=paper)] if options else []
+    return [*lines, *(f"warning: {flatten(each)}" for each in dry_run.warnings)]
 
 
 def render_revoke(answer: RevokeAnswer, *, now: datetime, paper: Paper) -> list[str]:

@@ -23,7 +23,10 @@ COLOURS = {
     "PROGRESS": "cyan",
     "RETRY": "cyan",
     "available": "green",
-    "unavailable": "red",
+    "no_worker": "red",
+    "no_consumer": "red",
+    "undeclared": "yellow",
+    "uneven": "red",
 }
 """Words that are coloured wherever they are a cell of their own."""
 

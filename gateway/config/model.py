@@ -13,6 +13,7 @@ MAX_ITEMS = 100
 CallerOption = Literal["countdown_s", "eta", "expires_s", "priority"]
 OnConflict = Literal["reject", "join_existing", "replace"]
 Delivery = Literal["at_least_once", "at_most_once"]
+WhenUnavailable = Literal["queue", "warn", "reject"]
 Schema = dict[str, Any] | bool
 """One JSON Schema 2020-12, as plain data."""
 
@@ -141,6 +142,13 @@ class Execution(FileStruct, frozen=True, kw_only=True):
         Meta(
             description="What becomes of a task whose worker died with it: `at_least_once`, as when left out, runs it again, "
             "`at_most_once` ends it as UNKNOWN."
+        ),
+    ] = None
+    when_unavailable: Annotated[
+        WhenUnavailable | None,
+        Meta(
+            description="What a launch does while no live worker would run it: `queue`, as when left out, launches; `warn` "
+            "too, and says so in the receipt; `reject` answers 503."
         ),
     ] = None
     caller_options: Annotated[

@@ -19,6 +19,7 @@ turns a class into a status. A message never holds a secret nor a whole body.
         TaskTypeGoneError       the task that is retried is of no type any more
         ConcurrencyLimitError   the same work is under way
         QueueFullError          too many messages wait
+        TaskUnavailableError    no live worker would run it
         WithheldError           another item of its batch was refused
       UnknownCallerError        whoever asks presents no key or token that is known
       UnknownTaskError          no such task was ever launched here
@@ -75,6 +76,7 @@ __all__ = [
     "SettingsError",
     "TaskFinishedError",
     "TaskTypeGoneError",
+    "TaskUnavailableError",
     "TaskUnfinishedError",
     "UncertainPublishError",
     "UnknownCallerError",
@@ -220,6 +222,12 @@ class QueueFullError(LaunchError):
 
     def __init__(self, depth: int) -> None:
         super().__init__(f"{depth} messages wait in its queue already")
+
+
+class TaskUnavailableError(LaunchError):
+    """Raised when no live worker would run a task, and its type is not to be queued then."""
+
+    code = "task_unavailable"
 
 
 class WithheldError(LaunchError):

@@ -15,8 +15,9 @@ from gateway.access.rights import Verb
 from gateway.catalog.view import View
 from gateway.errors import BackendError, LaunchError
 from gateway.flows.history import AT_A_TIME, Walk, begin
-from gateway.flows.launching import accept, publish
+from gateway.flows.launching import accept
 from gateway.flows.looking import Look
+from gateway.flows.publishing import publish
 from gateway.flows.retrying import offer_retry
 from gateway.flows.revoking import Stop, revoke_all
 from gateway.flows.services import Services

@@ -1,11 +1,10 @@
 """Launching: one task or a batch, from a wish to a receipt.
 
-What comes in: wishes. What goes out: receipts, and whether they are new. A slot that is taken by a task that has ended is
-free: its holders are asked for when somebody wants it, and never before.
+What comes in: wishes. What goes out: receipts, and whether they are new.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -22,9 +21,10 @@ from gateway.errors import (
     LaunchError,
     QueueFullError,
     RefusedParamsError,
-    UncertainPublishError,
     WithheldError,
 )
+from gateway.flows.heeding import find_refusal, heed
+from gateway.flows.publishing import publish
 from gateway.flows.revoking import Stop, revoke_all
 from gateway.flows.services import Services
 from gateway.launch.batch import BatchBody, gather_faults, read_item
@@ -33,12 +33,7 @@ from gateway.launch.launch import DryRun, Launch, Receipt, show_dry_run, write_j
 from gateway.launch.offer import PUBLISHED, Held, Known, Offer, Outcome, Published, QueueFull, Withheld
 from gateway.launch.prepare import Wish, prepare
 from gateway.launch.task_id import ENTROPY_BYTES, mint
-from gateway.ports import Found, Remembered
-from gateway.status.lifecycle import CELERY_FINAL, choose_status
-from gateway.status.record import read_found
 
-ROUNDS = 4
-"""How often a slot is asked for again, when its holders turn out to have ended."""
 TURN = 128
 """Items of a batch that are worked on without a pause: about a millisecond."""
 _Item = TypeVar("_Item")
@@ -107,7 +102,10 @@ def rehearse(wish: Wish, view: View, services: Services) -> DryRun:
 
     Raises: LaunchError when the wish is refused.
     """
-    return show_dry_run(_prepare(wish, view, now=services.clock()))
+    launch = heed(_prepare(wish, view, now=services.clock()), services)
+    if refusal := find_refusal(launch):
+        raise refusal
+    return show_dry_run(launch)
 
 
 def _prepare(wish: Wish, view: View, *, now: datetime) -> Launch:
@@ -137,83 +135,14 @@ async def _make_offer(prepared: Launch, services: Services, *, prefix: str, key:
 
 
 def name_launch(prepared: Launch, services: Services, identity: bytes, *, batch_id: str | None = None) -> Launch:
-    """Give a launch its id, the last thing that is decided of it."""
-    return replace(prepared, task_id=_mint(prepared.launched_at, services, identity), batch_id=batch_id)
+    """Give a launch its id, the last thing that is decided of it but for what is to be said of the workers."""
+    heeded = heed(prepared, services)
+    return replace(heeded, task_id=_mint(prepared.launched_at, services, identity), batch_id=batch_id)
 
 
 def _mint(moment: datetime, services: Services, identity: bytes) -> str:
     entropy = services.draw_entropy(ENTROPY_BYTES)
     return mint(now_ms=int(moment.timestamp() * 1000), entropy=entropy, identity=identity)
-
-
-async def publish(
-    offers: Sequence[Offer], services: Services, *, due: float, all_or_nothing: bool = False
-) -> list[Outcome]:
-    """Publish offers; those whose slots are held are offered again once it is known which holders have ended."""
-    if services.is_just_begun(due):  # a publisher has a deadline of its own
-        outcomes = await services.publisher.publish(offers, all_or_nothing=all_or_nothing)
-    else:
-        outcomes = await _publish_by(due, offers, services, all_or_nothing=all_or_nothing)
-    for _ in range(ROUNDS):
-        holders = {holder for outcome in outcomes if isinstance(outcome, Held) for holder in outcome.holders}
-        if not holders:
-            break
-        finished = await _find_finished(holders, services, due=due)
-        again = _choose_again(offers, outcomes, finished, all_or_nothing=all_or_nothing)
-        if not again:
-            break
-        renewed = [replace(offers[index], finished=tuple(finished), may_replace=True) for index in again]
-        answers = await _publish_by(due, renewed, services, all_or_nothing=all_or_nothing)
-        for index, answer in zip(again, answers, strict=True):
-            outcomes[index] = answer
-    return outcomes
-
-
-async def _publish_by(
-    due: float, offers: Sequence[Offer], services: Services, *, all_or_nothing: bool
-) -> list[Outcome]:
-    try:
-        async with asyncio.timeout_at(due):
-            return await services.publisher.publish(offers, all_or_nothing=all_or_nothing)
-    except TimeoutError:
-        return [UncertainPublishError(offer.launch.task_id) for offer in offers]
-
-
-def _choose_again(
-    offers: Sequence[Offer], outcomes: list[Outcome], finished: set[str], *, all_or_nothing: bool
-) -> list[int]:
-    """Choose the offers worth another try; of those that depend on each other all or none."""
-    pairs = list(zip(offers, outcomes, strict=True))
-    may = [_may_happen(offer, outcome, finished) for offer, outcome in pairs]
-    if not all_or_nothing:
-        return [index for index, each in enumerate(may) if each]
-    may_all = all(each or isinstance(outcome, Withheld) for each, (_, outcome) in zip(may, pairs, strict=True))
-    return list(range(len(outcomes))) if may_all else []
-
-
-def _may_happen(offer: Offer, outcome: Outcome, finished: set[str]) -> bool:
-    if not isinstance(outcome, Held) or offer.launch.slot is None:
-        return False
-    return offer.launch.slot.on_conflict == "replace" or not finished.isdisjoint(outcome.holders)
-
-
-async def _find_finished(holders: Iterable[str], services: Services, *, due: float) -> set[str]:
-    """Find the tasks that have ended; while the result backend is away, none is known to have."""
-    ids = sorted(holders)
-    try:
-        async with services.in_time(due):
-            asked, also_asked = services.ledger.find(ids), services.results.find(ids)
-            known = list(zip(ids, await asked, await also_asked, strict=True))
-    except BackendError:
-        return set()
-    return {task_id for task_id, row, raw in known if _has_ended(row, raw)}
-
-
-def _has_ended(remembered: Remembered | None, raw: Found | None) -> bool:
-    record = None if raw is None else read_found(raw)
-    if remembered is not None:
-        return choose_status(remembered, record) in CELERY_FINAL
-    return record is not None and record.status in CELERY_FINAL
 
 
 async def accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: str, due: float) -> Accepted:

@@ -9,7 +9,8 @@ from typing import Any
 from gateway.catalog.view import View
 from gateway.errors import TaskUnfinishedError
 from gateway.flows.following import tell
-from gateway.flows.launching import Accepted, Key, accept, name_launch, publish
+from gateway.flows.launching import Accepted, Key, accept, name_launch
+from gateway.flows.publishing import publish
 from gateway.flows.services import Services
 from gateway.launch.idempotency import claim_retry, make_claim
 from gateway.launch.launch import LedgerEntry, write_receipt

@@ -137,7 +137,7 @@ def _explain(known: Revocation, stop: Stop, *, is_told: bool, services: Services
     if not is_told:
         return f"{prefix}noted: the broker is away, and the workers are told when they are back"
     view = services.workers.view()
-    count = len(view.workers)
+    count = sum(worker.online for worker in view.workers.values())
     if view.as_of is not None and not count:
         return f"{prefix}noted: no live worker is known, and those that start later are told"
     who = "the workers" if view.as_of is None else f"{count} live worker{'s' if count > 1 else ''}"

@@ -6,10 +6,10 @@ Values only: nothing here reads a clock, mints an id or talks to a broker.
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from gateway.config.model import Delivery
+from gateway.config.model import Delivery, WhenUnavailable
 from gateway.launch.slot import Slot
 
 REPR_CHARACTERS = 1024
@@ -57,6 +57,10 @@ class Launch(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """A queue that holds as many messages takes no more."""
     delivery: Delivery = "at_least_once"
     """What becomes of it when its worker dies with it."""
+    when_unavailable: WhenUnavailable = "queue"
+    """What is to be done when no live worker would run it."""
+    warnings: tuple[str, ...] = ()
+    """What its caller should know though it was accepted."""
 
     def __repr__(self) -> str:
         """Name the launch without its values."""
@@ -112,6 +116,8 @@ class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """True when nothing was launched, as the same work was under way: this is its receipt."""
     replaced: tuple[str, ...] = ()
     """Tasks that were revoked to make room."""
+    warnings: tuple[str, ...] = ()
+    """Why it may wait, where its task type wants that said (`when_unavailable: warn`)."""
 
 
 class DryRun(Struct, frozen=True, kw_only=True):
@@ -124,6 +130,8 @@ class DryRun(Struct, frozen=True, kw_only=True):
     options: dict[str, Any]
     dry_run: bool = True
     message: str = "nothing was launched"
+    warnings: tuple[str, ...] | UnsetType = UNSET
+    """As in a receipt; left out when there is none."""
 
 
 def record(launch: Launch) -> LedgerEntry:
@@ -162,6 +170,7 @@ def write_receipt(launch: Launch | LedgerEntry, *, prefix: str) -> Receipt:
         retry_of=lineage.retry_of if lineage else None,
         root_id=lineage.root_id if lineage else None,
         attempt=lineage.attempt if lineage else None,
+        warnings=launch.warnings if isinstance(launch, Launch) else (),
     )
 
 
@@ -182,7 +191,13 @@ def show_dry_run(launch: Launch) -> DryRun:
         "time_limit_s": launch.time_limit_s,
         "soft_time_limit_s": launch.soft_time_limit_s,
     }
-    return DryRun(task_type=launch.task_type, name=launch.name, params=params, options=options)
+    return DryRun(
+        task_type=launch.task_type,
+        name=launch.name,
+        params=params,
+        options=options,
+        warnings=launch.warnings or UNSET,
+    )
 
 
 def show_params(launch: Launch) -> str:

@@ -6,7 +6,7 @@ of the broker or the ledger is one of them, as it concerns one launch of many.
 
 from msgspec import Struct
 
-from gateway.errors import BackendError
+from gateway.errors import BackendError, TaskUnavailableError
 from gateway.launch.idempotency import Claim
 from gateway.launch.launch import Launch
 
@@ -55,5 +55,5 @@ class Withheld(Struct, frozen=True, kw_only=True):
     """It did not, though nothing speaks against it: another one of its all-or-nothing batch was refused."""
 
 
-Outcome = Published | Known | Held | QueueFull | Withheld | BackendError
+Outcome = Published | Known | Held | QueueFull | Withheld | TaskUnavailableError | BackendError
 PUBLISHED = Published()

@@ -65,6 +65,7 @@ def prepare(wish: Wish, catalog: Catalog, *, now: datetime, caller: str = "") ->
         slot=None if policy is None else choose_slot(task_type.task_type, policy, params),
         max_queued=task_type.max_queued,
         delivery=task_type.delivery,
+        when_unavailable=task_type.when_unavailable,
     )
 
 

@@ -22,6 +22,7 @@ _LIMITS: tuple[tuple[str, Audience, str], ...] = (
     ("soft_time_limit_s", "workers", "tasks that ran longer were not interrupted"),
     ("max_queued", "callers", "launches into a deeper queue were taken"),
 )
+_STRICTNESS = ("queue", "warn", "reject")
 _AUDIENCES = ("callers", "workers", "nobody")
 
 
@@ -74,6 +75,7 @@ def _fill(spec: TaskSpec, given: dict[str, str | int]) -> TaskSpec:
 def _compare(key: str, before: TaskSpec, after: TaskSpec, *, old: Config, new: Config) -> Iterator[Finding]:
     yield from _compare_address(key, before, after)
     yield from _compare_limits(before, after)
+    yield from _compare_policies(before, after)
     yield from _compare_options(before, after)
     yield from _compare_delivery(before.delivery, after.delivery)
     yield from _compare_access(before.access or Access(), after.access or Access())
@@ -111,6 +113,19 @@ def _compare_limits(before: TaskSpec, after: TaskSpec) -> Iterator[Finding]:
             yield _find(name, "narrowed", audience, "breaking", f"{detail}: {loss}")
         else:
             yield _find(name, "widened", audience, "safe", detail)
+
+
+def _compare_policies(before: TaskSpec, after: TaskSpec) -> Iterator[Finding]:
+    old, new = before.when_unavailable or "queue", after.when_unavailable or "queue"
+    if old == new:
+        return
+    detail = f"from {old} to {new}"
+    if new == "reject":
+        loss = "launches were taken while no live worker would run them"
+        yield _find("when_unavailable", "narrowed", "callers", "breaking", f"{detail}: {loss}")
+    else:
+        is_wider = _STRICTNESS.index(new) < _STRICTNESS.index(old)
+        yield _find("when_unavailable", "widened" if is_wider else "changed", "callers", "safe", detail)
 
 
 def _compare_options(before: TaskSpec, after: TaskSpec) -> Iterator[Finding]:

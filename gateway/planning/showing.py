@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from gateway.catalog.task_type import RuleEntry, TaskType
-from gateway.config.model import Concurrency, Delivery
+from gateway.config.model import Concurrency, Delivery, WhenUnavailable
 from gateway.errors import RefusedParamsError
 from gateway.planning.minimal import make_params
 
@@ -49,6 +49,7 @@ class ShownTask(Struct, frozen=True, kw_only=True):
     keep_s: int
     max_queued: int | None
     delivery: Delivery
+    when_unavailable: WhenUnavailable
     concurrency: Concurrency | None
     caller_options: tuple[str, ...]
     access: Mapping[str, tuple[str, ...]]
@@ -61,8 +62,8 @@ class ShownTask(Struct, frozen=True, kw_only=True):
     """False when no params could be found that this task type accepts: then those in the line are a guess."""
 
 
-_FACTS = ("name", "queue", "priority", "expires_s", "time_limit_s", "soft_time_limit_s", "keep_s", "max_queued", "delivery", "concurrency",
-          "caller_options", "tags", "deprecated")  # fmt: skip
+_FACTS = ("name", "queue", "priority", "expires_s", "time_limit_s", "soft_time_limit_s", "keep_s", "max_queued", "delivery",
+          "when_unavailable", "concurrency", "caller_options", "tags", "deprecated")  # fmt: skip
 
 
 def describe(task_type: TaskType, *, base_url: str, prefix: str) -> ShownTask:
@@ -71,7 +72,7 @@ def describe(task_type: TaskType, *, base_url: str, prefix: str) -> ShownTask:
     url = f"{base_url.rstrip('/')}{prefix}/tasks/launch/{task_type.task_type}"
     body = shlex.quote(msgspec.json.encode(params).decode())
     return ShownTask(
-        **{name: getattr(task_type, name) for name in ("task_type", "title", "description", "examples", *_FACTS[:10])},
+        **{name: getattr(task_type, name) for name in ("task_type", "title", "description", "examples", *_FACTS[:11])},
         tags=task_type.tags,
         deprecated=task_type.deprecated,
         caller_options=tuple(sorted(task_type.caller_options)),

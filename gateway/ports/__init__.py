@@ -1,5 +1,6 @@
 """What the flows need from the world: the protocols that `backends/` keeps, and the values that cross them."""
 
+from gateway.ports.fleet import Fleet, muster
 from gateway.ports.protocols import (
     Authenticator,
     Changes,
@@ -34,8 +35,8 @@ from gateway.ports.values import (
     TaskError,
     Window,
     WorkersView,
-    WorkerView,
 )
+from gateway.ports.worker import WorkerView
 
 __all__ = [
     "ALL_TASKS",
@@ -48,6 +49,7 @@ __all__ = [
     "End",
     "Feed",
     "FeedEntry",
+    "Fleet",
     "Found",
     "History",
     "Index",
@@ -70,4 +72,5 @@ __all__ = [
     "WorkerView",
     "Workers",
     "WorkersView",
+    "muster",
 ]

@@ -166,7 +166,7 @@ class Workers(Protocol):
     """Sees the workers, and speaks to them."""
 
     def view(self) -> WorkersView:
-        """Return the last look, from memory."""
+        """Return what is known of them, from memory."""
 
     def find_lost_at(self, worker: str, *, started_at: datetime | None = None) -> datetime | None:
         """Tell since when a worker is gone, or its process of `started_at`; None while it lives, or is not known."""

@@ -1,12 +1,14 @@
 """What is known of tasks and workers, as it crosses the ports."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
 from gateway.errors import Issue
 from gateway.launch.launch import LedgerEntry
+from gateway.ports.fleet import Fleet
+from gateway.ports.worker import WorkerView
 
 
 class Revocation(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -179,25 +181,20 @@ class ConfigState(Struct, frozen=True, kw_only=True):
     authentication: Authentication = Authentication()
 
 
-class WorkerView(Struct, frozen=True, kw_only=True):
-    """One online Celery worker, as it described itself."""
-
-    active: tuple[dict[str, Any], ...] = ()
-    """Running tasks: `task_id`, `name`, `started_at`, `pid`; never their arguments."""
-    reserved: tuple[dict[str, Any], ...] = ()
-    scheduled: tuple[dict[str, Any], ...] = ()
-    registered: tuple[str, ...] = ()
-    queues: tuple[str, ...] = ()
-    concurrency: int | None = None
-    stats: dict[str, Any] = {}
-    """`pid`, `uptime_s`, `processed` per task name, `prefetch`, `pool`."""
-
-
 class WorkersView(Struct, frozen=True, kw_only=True):
-    """The last look at the workers and the queues."""
+    """What is known of the workers and the queues."""
 
     workers: dict[str, WorkerView]
+    """Those that are online, and some that were."""
     queues: dict[str, int]
     """Messages waiting per queue."""
+    oldest: dict[str, datetime] = {}
+    """When the launch was accepted that has waited longest in a queue; queues where nobody can tell are left out."""
+    totals: dict[str, dict[str, int]] = {}
+    """For each task type how many were `launched`, and how many ended in each status, ever."""
     as_of: datetime | None
-    """None until the first look has ended."""
+    """When the broker was last heard; None until there was time to answer for whoever is there."""
+    is_heard: bool = True
+    """False while the broker cannot be listened to."""
+    fleet: Fleet | None = None
+    """The workers that are online, added up; None where nobody has done so yet."""

@@ -1,1 +1,1 @@
-"""The state of workers and queues, told from the last look at them."""
+"""The state of workers and queues, and what it means for the catalog."""

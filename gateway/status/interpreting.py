@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from gateway.ports import End, Remembered, Revocation, Run, TaskError, WorkersView
+from gateway.ports import End, Remembered, Revocation, Run, TaskError, WorkersView, muster
 from gateway.status.lifecycle import CELERY_FINAL, FINAL, WITH_EXCEPTION, choose_status, has_result
 from gateway.status.record import ResultRecord
 from gateway.status.status import Link, Progress, RevocationStatus, TaskStatus
@@ -22,7 +22,7 @@ class Witness(Struct, frozen=True, kw_only=True):
 
     now: datetime
     view: WorkersView | None = None
-    """The last look at the workers."""
+    """What is known of the workers."""
     lost_at: datetime | None = None
     """Since when the task's worker is gone."""
     chain: tuple[Link, ...] = ()
@@ -179,12 +179,15 @@ def _explain_wait(remembered: Remembered, status: str, witness: Witness) -> str 
     """Say what a task may be waiting for, once it has waited for a while beyond the moment when it is due."""
     entry, view = remembered.entry, witness.view
     due_at = entry.eta or entry.launched_at
-    if status != "PENDING" or view is None or view.as_of is None or witness.now - due_at < STALLED_AFTER:
+    is_known = view is not None and view.as_of is not None and view.is_heard
+    if status != "PENDING" or view is None or not is_known or witness.now - due_at < STALLED_AFTER:
         return None
-    consumers = [worker for worker in view.workers.values() if entry.queue in worker.queues]
-    if not consumers:
+    fleet = muster(view.workers.items()) if view.fleet is None else view.fleet
+    if fleet.untold:
+        return None
+    if entry.queue not in fleet.queues:
         return f"no live worker consumes the queue {entry.queue}"
-    if not any(entry.name in worker.registered for worker in consumers):
+    if entry.name not in fleet.queues[entry.queue]:
         return f"no live worker of the queue {entry.queue} knows the task {entry.name}"
     return None
 

@@ -1,4 +1,4 @@
-"""The catalog's routes, and the workers' stats beside it."""
+"""The catalog's routes, and beside it what the workers do, and where they differ from it."""
 
 from typing import Any
 
@@ -9,7 +9,9 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from gateway.catalog.task_type import CatalogEntry, TaskType, show
-from gateway.stats.stats import judge_availability, summarise
+from gateway.stats.availability import judge_availability
+from gateway.stats.drift import Declared, find_drift
+from gateway.stats.stats import summarise
 from gateway.web.gate import KNOWN, find_view
 from gateway.web.reading import NoQuery, read_query
 from gateway.web.site import PRIVATE, Site, answer, encode_etag, find_in_path
@@ -48,9 +50,17 @@ def make_catalog_handlers(site: Site) -> list[HTTPRouteHandler]:
         read_query(request.scope, NoQuery)
         return answer(summarise(site.services.workers.view(), now=site.services.clock()))
 
-    return [list_task_types, show_task_type, show_stats]
+    @get(f"{site.prefix}/drift", right="stats")
+    async def show_drift(request: Request[Any, Any, Any]) -> Response[bytes]:
+        read_query(request.scope, NoQuery)
+        declared = (Declared(each.task_type, each.name, each.queue) for each in site.catalog.task_types.values())
+        view, now = site.services.workers.view(), site.services.clock()
+        return answer(find_drift(declared, view, digest=site.catalog.digest, now=now))
+
+    return [list_task_types, show_task_type, show_stats, show_drift]
 
 
 def _show(site: Site, task_type: TaskType) -> CatalogEntry:
-    availability = judge_availability(site.services.workers.view(), task_type.name)
-    return show(task_type, prefix=site.prefix, availability=availability)
+    view, now = site.services.workers.view(), site.services.clock()
+    found = judge_availability(view, name=task_type.name, queue=task_type.queue, now=now)
+    return show(task_type, prefix=site.prefix, availability=found.word, reason=found.reason)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from gateway.errors import BackendError
 from gateway.ports import ConfigState, Probe
+from gateway.stats.availability import find_fleet, is_stale
 from gateway.web.gate import OPEN, find_view
 from gateway.web.site import Site, answer
 
@@ -31,6 +32,8 @@ class Readiness(Struct, frozen=True, kw_only=True):
 
     status: str
     parts: dict[str, PartHealth]
+    workers: int | None
+    """Workers that are online; null while the broker cannot be asked. The gateway serves without any, too."""
     digest: str
     generation: int
 
@@ -53,6 +56,7 @@ def make_health_handlers(site: Site) -> list[HTTPRouteHandler]:
         readiness = Readiness(
             status="ready" if is_ready else "not ready",
             parts=parts,
+            workers=_count_workers(site),
             digest=site.catalog.digest,
             generation=site.catalog.generation,
         )
@@ -64,6 +68,11 @@ def make_health_handlers(site: Site) -> list[HTTPRouteHandler]:
 def _say_no_more(part: PartHealth) -> PartHealth:
     """Leave out the words, which name servers and task types, for those who may not read the configuration."""
     return PartHealth(is_ready=part.is_ready, latency_ms=part.latency_ms)
+
+
+def _count_workers(site: Site) -> int | None:
+    view = site.services.workers.view()
+    return None if is_stale(view, now=site.services.clock()) else find_fleet(view).count
 
 
 def _judge(config: ConfigState) -> PartHealth:

@@ -17,8 +17,9 @@ from gateway.launch.launch import DryRun, Receipt
 from gateway.launch.options import LaunchOptions
 from gateway.status.status import TaskStatus
 from gateway.web.gate import OPEN
+from gateway.web.headers import KEY, PREFER
 from gateway.web.launching import LaunchQuery
-from gateway.web.operations import BODY_PROBLEMS, KEY, OPERATIONS, OUTAGE, PREFER, PROBLEM_WORDS, Operation
+from gateway.web.operations import BODY_PROBLEMS, OPERATIONS, OUTAGE, PROBLEM_WORDS, Operation
 from gateway.web.problems import MEDIA_TYPE, Problem
 
 _REFERENCE = "#/components/schemas/"

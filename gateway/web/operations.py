@@ -8,20 +8,20 @@ from gateway.catalog.task_type import CatalogEntry
 from gateway.history.bulk import RetryManyAnswer, RetryManyBody, RevokeManyAnswer, RevokeManyBody
 from gateway.history.page import HistoryPage
 from gateway.launch.batch import BatchBody
-from gateway.launch.idempotency import KEEP_S
 from gateway.launch.launch import DryRun, Receipt
 from gateway.launch.request import LaunchBody, RetryBody
 from gateway.ports import ConfigState
+from gateway.stats.drift import Drift
 from gateway.stats.stats import Stats
 from gateway.status.status import RevokeAnswer, TaskStatus
-from gateway.web.attending import MAX_WAIT_S
 from gateway.web.catalog import CatalogQuery
 from gateway.web.door import FollowQuery
 from gateway.web.following import RevokeQuery
 from gateway.web.gate import KNOWN, OPEN
+from gateway.web.headers import KEY, LAST_EVENT_ID, PREFER
 from gateway.web.health import Readiness
 from gateway.web.history import BulkQuery, HistoryQuery
-from gateway.web.launching import KEY_HEADER, BatchAnswer, LaunchQuery
+from gateway.web.launching import BatchAnswer, LaunchQuery
 from gateway.web.streaming import FeedQuery
 
 BODY_PROBLEMS = (400, 413, 415, 422)
@@ -38,29 +38,6 @@ PROBLEM_WORDS = {
     422: "The body or the query is not what is declared; `errors` lists every fault.",
     500: "A fault of the gateway, named by `error_id`.",
     503: "Ledger, broker or result backend do not answer; try again after `Retry-After` seconds.",
-}
-
-
-KEY = {
-    "name": KEY_HEADER,
-    "in": "header",
-    "required": False,
-    "description": f"The same key and request launch once; the first receipt is answered again for {KEEP_S} seconds.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-}
-PREFER = {
-    "name": "Prefer",
-    "in": "header",
-    "required": False,
-    "description": f"`wait=10` waits so many seconds for the end of the task, at most {MAX_WAIT_S}.",
-    "schema": {"type": "string"},
-}
-LAST_EVENT_ID = {
-    "name": "Last-Event-ID",
-    "in": "header",
-    "required": False,
-    "description": "The last event that was seen, on whichever gateway: the stream goes on behind it.",
-    "schema": {"type": "string"},
 }
 
 
@@ -240,7 +217,17 @@ OPERATIONS = (
         operation_id="showStats",
         summary="Show workers, queues and totals",
         tag="Operations",
-        answers={"200": ("The last look at them.", Stats)},
+        answers={"200": ("What is known of them, from memory.", Stats)},
+        problems=(422, 500),
+    ),
+    Operation(
+        method="get",
+        path="/drift",
+        right="stats",
+        operation_id="showDrift",
+        summary="Show where the workers differ from the catalog",
+        tag="Operations",
+        answers={"200": ("Every difference, or why none can be told.", Drift)},
         problems=(422, 500),
     ),
     Operation(

@@ -92,6 +92,7 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     errors.ConcurrencyLimitError: HTTPStatus.CONFLICT,
     errors.WithheldError: HTTPStatus.CONFLICT,
     errors.QueueFullError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.TaskUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.LaunchError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ConfigError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.SettingsError: HTTPStatus.UNPROCESSABLE_ENTITY,

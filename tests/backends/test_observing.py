@@ -13,7 +13,9 @@ from redis.asyncio import Redis
 
 from gateway.backends.kombu.app import make_app
 from gateway.backends.observing.heartbeats import Heartbeats
-from gateway.backends.observing.observer import TOLD, Observer, read_run_event
+from gateway.backends.observing.observer import TOLD, Observer
+from gateway.backends.observing.roster import Roster
+from gateway.backends.observing.words import read_run_event
 from gateway.backends.redis.connection import connect
 from gateway.backends.redis.ledger import RedisLedger
 from gateway.backends.redis.message import Lanes
@@ -167,7 +169,8 @@ class Observed:
     def __init__(self, app: Celery, world: World) -> None:
         self.heartbeats = Heartbeats()
         self.told: list[tuple[list[str], str]] = []
-        self.observer = Observer(app, self.heartbeats, world.observe(), tell_worker=self.tell)
+        self.roster = Roster(self.heartbeats, answer_period_s=5)
+        self.observer = Observer(app, self.heartbeats, self.roster, world.observe(), refresh_s=5, tell_worker=self.tell)
 
     async def tell(self, task_ids: Sequence[str], worker: str) -> None:
         """Note what a worker is told."""

@@ -72,6 +72,18 @@ ROWS = [
     ),
     pytest.param("a: {time_limit_s: 30}", "a: {}", ["safe workers widened time_limit_s: from 30 to none"], id="no limit"),
     pytest.param(
+        "a: {when_unavailable: warn}", "a: {when_unavailable: reject}",
+        ["breaking callers narrowed when_unavailable: from warn to reject: launches were taken while no live worker would "
+         "run them"], id="reject",
+    ),
+    pytest.param(
+        "a: {when_unavailable: reject}", "a: {}",
+        ["safe callers widened when_unavailable: from reject to queue"], id="no longer reject",
+    ),
+    pytest.param(
+        "a: {}", "a: {when_unavailable: warn}", ["safe callers changed when_unavailable: from queue to warn"], id="warn",
+    ),
+    pytest.param(
         "a: {}", "a: {keep_s: 60}",
         ["breaking callers narrowed keep_s: from 604800 to 60: tasks that finished earlier could still be read"],
         id="kept for less time",

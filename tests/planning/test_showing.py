@@ -62,6 +62,7 @@ t: A task
   keep_s             604800
   max_queued         none
   delivery           at_least_once
+  when_unavailable   queue
   concurrency        none
   caller_options     none
   tags               none

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -49,31 +49,47 @@ async def test_the_catalog_can_be_filtered_and_cached(http: httpx.AsyncClient) -
 
 
 async def test_availability_follows_the_workers(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
-    """Unknown while no worker lives, then told from what they register."""
+    """Unknown while nobody could be asked, then told from what they register."""
     unknown = (await http.get(f"{API}/tasks")).json()
     backend.workers_view = WorkersView(
-        workers={"celery@a": WorkerView(registered=("shop.order",), queues=("shop",))}, queues={"shop": 4}, as_of=None
+        workers={"celery@a": WorkerView(registered=("shop.order",), queues=("shop",))},
+        queues={"shop": 4},
+        as_of=datetime.now(UTC),
     )
     known = (await http.get(f"{API}/tasks")).json()
 
     assert ["unknown", "unknown"] == [entry["availability"] for entry in unknown]
-    assert ["available", "unavailable"] == [entry["availability"] for entry in known]
+    assert [("available", None), ("no_worker", "no live worker registers shop.close")] == [
+        (entry["availability"], entry["availability_reason"]) for entry in known
+    ]
 
 
 async def test_stats_are_told_from_memory(http: httpx.AsyncClient, backend: MemoryBackend) -> None:
-    """Workers, queues, totals and the age of the look."""
+    """Workers, queues, totals and the age of it; a worker that is gone is told of, and not counted."""
+    now = datetime.now(UTC)
     backend.workers_view = WorkersView(
-        workers={"celery@a": WorkerView(active=({"task_id": "x"},), queues=("shop",), concurrency=2)},
+        workers={
+            "celery@a": WorkerView(active=({"task_id": "x"},), queues=("shop",), concurrency=2),
+            "celery@b": WorkerView(online=False, queues=("shop",), heard_at=now - timedelta(seconds=60)),
+        },
         queues={"shop": 4, "idle": 1},
-        as_of=datetime.now(UTC),
+        oldest={"shop": now - timedelta(seconds=30)},
+        totals={"shop.order": {"launched": 9, "SUCCESS": 8}},
+        as_of=now,
     )
 
     stats = (await http.get(f"{API}/stats")).json()
 
-    assert {"shop": {"waiting": 4, "consumers": 1}, "idle": {"waiting": 1, "consumers": 0}} == stats["queues"]
+    assert {"waiting": 1, "consumers": 0, "oldest_age_s": None} == stats["queues"]["idle"]
+    assert (4, 1) == (stats["queues"]["shop"]["waiting"], stats["queues"]["shop"]["consumers"])
+    assert 30 <= stats["queues"]["shop"]["oldest_age_s"] < 35
+    assert {"shop.order": {"launched": 9, "SUCCESS": 8}} == stats["task_types"]
     assert {"workers": 1, "active": 1, "reserved": 0, "scheduled": 0, "waiting": 5} == stats["totals"]
     assert 0 <= stats["age_s"] < 5
+    assert not stats["stale"]
     assert 2 == stats["workers"]["celery@a"]["concurrency"]
+    assert 60 <= stats["workers"]["celery@b"]["heartbeat_age_s"] < 65
+    assert not stats["workers"]["celery@b"]["online"]
 
 
 async def test_readiness_names_the_part_that_is_away(http: httpx.AsyncClient, backend: MemoryBackend) -> None:

@@ -18,6 +18,8 @@ LEAST_S: Final = 5.0
 """And at least so long it may be silent."""
 UNHEARD_S: Final = 30.0
 """So long somebody must have listened before a worker that was never heard of is gone."""
+LATE_S: Final = 5.0
+"""An answer that comes so soon after a goodbye was given before it."""
 MOST: Final = 10_000
 """Workers that are remembered."""
 
@@ -84,6 +86,7 @@ class Heartbeats:
         if beat is None:
             self.hear(worker, Word(kind="pong", period_s=period_s), now=now)
         else:
+            beat.has_left &= now - beat.at < LATE_S
             beat.at = now
             self._unsaved.add(worker)
 

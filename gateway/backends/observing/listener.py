@@ -1,34 +1,35 @@
-"""One thread with one connection to the broker, that hears what workers say of themselves and answers those that start.
+"""One thread with one connection to the broker, that hears what workers say of themselves and asks what they do not say.
 
-What comes in: events, and the `hello` with which a worker asks the others which tasks are revoked (celery/worker/consumer/
-mingle.py). What goes out: events, and the answer. It asks nothing of anybody, and takes part in nothing else: whatever else
-is asked of all workers is not meant for it.
+What comes in: events and answers. What goes out: what they say, into the roster and to whoever wants the events; questions,
+one after the other, for none of which it waits; the answer to workers that start. It takes part in nothing else.
 """
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final
-from uuid import uuid4
 
-import kombu
 import structlog
 from celery import Celery
 
 from gateway.backends.kombu.broker_calls import blame
-from gateway.backends.observing.heartbeats import Heartbeats
+from gateway.backends.observing.ear import Ear, Event
+from gateway.backends.observing.questions import ARGUMENTS, Questions
+from gateway.backends.observing.roster import Roster
+from gateway.backends.observing.words import Tasks, read_answer, read_name, read_pulse, read_word
 
-POLL_S: Final = 0.5
-SILENCE_S: Final = 30.0
-"""After so much silence the connection may be dead without knowing: a new one takes its place."""
+POLL_S: Final = 0.25
+PUBLISH_S: Final = 0.5
+"""Pause between two publications of the roster."""
+SILENCE_S: Final = 10.0
+"""After so much silence, in which pings did not even come back, the connection may be dead without knowing."""
 RETRY_S: Final = 0.5
 RETRY_MOST_S: Final = 5.0
+MOST_PER_S: Final = 5000
+"""So much is heard in a second; what comes beyond that waits at the broker, or is dropped by it."""
+QUIET_S: Final = 60.0
+"""Pause between two complaints about the same."""
 _log = structlog.get_logger("gateway.observing")
-_kombu: Any = kombu
-"""It annotates few of its functions."""
-Event = dict[str, Any]
 
 
 class Listener:
@@ -37,18 +38,21 @@ class Listener:
     def __init__(
         self,
         app: Celery,
-        heartbeats: Heartbeats,
+        roster: Roster,
+        questions: Questions,
         *,
-        hear: Callable[[Event], None],
+        hear: Callable[[Event, str], None],
         find_revoked: Callable[[], list[str]],
     ) -> None:
-        """`hear` is called with each event; `find_revoked` tells what a worker that starts must know, the oldest first."""
+        """`hear` is called with each event and its worker; `find_revoked` tells what a worker that starts must know."""
         self.wants_tasks = False
         """True while somebody notes the events of tasks; they are many, and one process is enough."""
         self._app = app
-        self._heartbeats = heartbeats
+        self._roster = roster
+        self._questions = questions
         self._hear = hear
         self._find_revoked = find_revoked
+        self._complained_at: dict[str, float] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
 
@@ -66,11 +70,11 @@ class Listener:
 
     def _run(self) -> None:
         pause_s = RETRY_S
-        current: _Ear | None = None
+        current: Ear | None = None
         while not self._stopped.is_set():
             try:
                 # The new one listens before the old one stops, so that no hello is missed.
-                fresh = _Ear(self._app, hear=self._hear_safely, answer=self._answer)
+                fresh = Ear(self._app, hear=self._hear_safely, take_answer=self._take_answer, answer=self._answer)
                 _release(current)
                 current = fresh
                 if pause_s > RETRY_S:
@@ -78,7 +82,7 @@ class Listener:
                 pause_s = RETRY_S
                 self._listen(fresh)
             except Exception as error:  # noqa: BLE001 - Kombu raises whatever its transport does; listening outlives it
-                self._heartbeats.pause()
+                self._roster.pause()
                 if pause_s == RETRY_S:
                     _log.warning("events_unheard", cause=str(blame(error)))
                 _release(current)
@@ -87,22 +91,57 @@ class Listener:
                 pause_s = min(2 * pause_s, RETRY_MOST_S)
         _release(current)
 
-    def _listen(self, ear: "_Ear") -> None:
+    def _listen(self, ear: Ear) -> None:
         """Hear until it has been silent for too long.
 
         Raises: whatever Kombu raises when the connection breaks.
         """
-        self._heartbeats.listen(time.time())
-        heard_at = time.monotonic()
-        while not self._stopped.is_set() and time.monotonic() - heard_at < SILENCE_S:
+        self._roster.listen(time.time())
+        self._questions.begin()
+        turn = _Turn(time.monotonic())
+        while not self._stopped.is_set() and turn.now - turn.heard_at < SILENCE_S:
             ear.attend_to_tasks(wanted=self.wants_tasks)
-            if ear.drain(POLL_S):
-                heard_at = time.monotonic()
+            self._ask(ear, silent_s=turn.now - turn.heard_at)
+            is_heard = ear.drain(POLL_S)
+            turn.note(time.monotonic(), is_heard=is_heard)
+            if is_heard:
+                self._roster.note_heard(time.time())
+            if turn.is_publishing_due():
+                self._roster.publish(time.time())
+            if turn.is_flooded():
+                self._complain("events_flooding", most_per_s=MOST_PER_S)
+                self._stopped.wait(turn.left_s)
+
+    def _ask(self, ear: Ear, *, silent_s: float) -> None:
+        now = time.monotonic()
+        if self._roster.is_asking_due(time.time()):
+            self._questions.hurry(now)
+        method = self._questions.choose(now, is_anybody_alive=self._roster.is_anybody_alive, silent_s=silent_s)
+        if method is not None:
+            ear.ask(method, ARGUMENTS.get(method, {}))
 
     def _hear_safely(self, body: object) -> None:
         for event in body if isinstance(body, list) else [body]:
             if isinstance(event, dict) and isinstance(event.get("type"), str):
-                self._hear(event)
+                self._hear_one(event)
+
+    def _hear_one(self, event: Event) -> None:
+        worker = read_name(event.get("hostname"))
+        if worker is None:
+            self._complain("worker_unnameable", name=ascii(event.get("hostname"))[:80])
+            return
+        if event["type"].startswith("worker-"):
+            now = time.time()
+            self._roster.hear(worker, read_word(event), read_pulse(event, now=now), now=now)
+        self._hear(event, worker)
+
+    def _take_answer(self, method: str, body: object) -> None:
+        for name, value in body.items() if isinstance(body, dict) else ():
+            worker, answer = read_name(name), read_answer(method, value)
+            if worker is not None:
+                self._roster.take_answer(worker, method, answer, now=time.time())
+            if isinstance(answer, Tasks):
+                self._questions.weigh(method, answer.count)
 
     def _answer(self) -> Event | None:
         try:
@@ -112,83 +151,47 @@ class Listener:
             return None
         return {"revoked": revoked, "clock": self._app.clock.forward()}
 
-
-class _Ear:
-    """One connection and what it consumes."""
-
-    def __init__(self, app: Celery, *, hear: Callable[[object], None], answer: Callable[[], Event | None]) -> None:
-        self._app = app
-        self._hear = hear
-        self._find_answer = answer
-        # Queues are named after their connection: the one before may not be gone yet.
-        self._name = f"task-gateway-{uuid4().hex[:12]}.{os.getpid()}@{socket.gethostname()}"
-        self.connection: Any = app.connection_for_read()
-        try:
-            self.connection.ensure_connection(max_retries=1, interval_start=0)
-            self._consume(app.control.mailbox(self.connection).get_queue(self._name), self._take_command)
-            self._consume_events("worker.#")
-            self.drain(0.01)  # in Redis it is only now that anything is subscribed to
-        except BaseException:
-            _release(self)
-            raise
-        self._tasks: Any = None
-
-    def drain(self, timeout_s: float) -> bool:
-        """Wait for something to be heard; tell whether it was."""
-        try:
-            self.connection.drain_events(timeout=timeout_s)
-        except TimeoutError:
-            return False
-        return True
-
-    def attend_to_tasks(self, *, wanted: bool) -> None:
-        """Begin to hear the events of tasks, or stop."""
-        if wanted and self._tasks is None:
-            self._tasks = self._consume_events("task.#")
-        elif not wanted and self._tasks is not None:
-            self._tasks.cancel()
-            self._tasks.channel.close()
-            self._tasks = None
-
-    def _consume_events(self, key: str) -> Any:
-        # A channel each: on Redis a channel knows one queue of an exchange.
-        receiver = self._app.events.Receiver(self.connection.channel(), routing_key=key, app=self._app)
-        return self._consume(receiver.queue, lambda body, _: self._hear(body), channel=receiver.channel)
-
-    def _consume(self, queue: Any, callback: Callable[[Any, Any], None], *, channel: Any = None) -> Any:
-        consumer = _kombu.Consumer(
-            channel or self.connection.channel(), [queue], callbacks=[callback], no_ack=True, accept=["json"],
-            on_decode_error=lambda *_: None,
-        )  # fmt: skip
-        consumer.consume()
-        return consumer
-
-    def _take_command(self, body: object, message: Any) -> None:
-        """Answer a hello to everybody; be silent about all else, as no worker is here."""
-        if not isinstance(body, dict) or body.get("method") != "hello" or body.get("destination"):
-            return
-        reply_to = body.get("reply_to")
-        answer = self._find_answer() if isinstance(reply_to, dict) else None
-        if answer is None or not isinstance(reply_to, dict):
-            return
-        self._app.clock.adjust(message.headers.get("clock") or 0)
-        exchange = _kombu.Exchange(
-            str(reply_to.get("exchange")), type="direct", durable=False, delivery_mode="transient"
-        )
-        with self.connection.channel() as channel:
-            _kombu.Producer(channel, serializer="json", auto_declare=False).publish(
-                {self._name: answer},
-                exchange=exchange,
-                routing_key=str(reply_to.get("routing_key")),
-                headers={"ticket": body.get("ticket"), "clock": answer["clock"]},
-            )
+    def _complain(self, event: str, **fields: Any) -> None:
+        """Log what anybody can cause again and again, and only now and then."""
+        now = time.monotonic()
+        if now - self._complained_at.get(event, -QUIET_S) >= QUIET_S:
+            self._complained_at[event] = now
+            _log.warning(event, **fields)
 
 
-def _release(ear: _Ear | None) -> None:
-    """Let go of a connection, which may be broken."""
-    if ear is None:
-        return
-    try:
-        ear.connection.release()
-    except Exception as error:  # noqa: BLE001 - it is gone anyhow
-        _log.debug("release_failed", cause=type(error).__name__)
+class _Turn:
+    """What the turns of one connection have to do with time."""
+
+    def __init__(self, now: float) -> None:
+        self.now = self.heard_at = self._second_at = now
+        self._published_at = 0.0
+        self._count = 0
+
+    def note(self, now: float, *, is_heard: bool) -> None:
+        """Note a turn."""
+        self.now = now
+        if now - self._second_at >= 1.0:
+            self._second_at, self._count = now, 0
+        if is_heard:
+            self.heard_at = now
+            self._count += 1
+
+    def is_publishing_due(self) -> bool:
+        """Tell whether it is time to publish; it counts as done."""
+        is_due = self.now - self._published_at >= PUBLISH_S
+        self._published_at = self.now if is_due else self._published_at
+        return is_due
+
+    def is_flooded(self) -> bool:
+        """Tell whether more was heard in this second than anybody should say."""
+        return self._count >= MOST_PER_S
+
+    @property
+    def left_s(self) -> float:
+        """What is left of this second."""
+        return max(0.0, self._second_at + 1.0 - self.now)
+
+
+def _release(ear: Ear | None) -> None:
+    if ear is not None:
+        ear.release()

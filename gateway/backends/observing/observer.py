@@ -8,17 +8,19 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from celery import Celery
 
-from gateway.backends.observing.heartbeats import PERIOD_S, Heartbeats, Word
-from gateway.backends.observing.listener import Event, Listener
+from gateway.backends.observing.ear import Event
+from gateway.backends.observing.heartbeats import Heartbeats
+from gateway.backends.observing.listener import Listener
+from gateway.backends.observing.questions import Questions
+from gateway.backends.observing.roster import Roster
+from gateway.backends.observing.words import read_run_event
 from gateway.backends.redis.observations import RedisObservations, RunEvent
 from gateway.errors import BackendError
-from gateway.launch.task_id import is_task_id
 
 RENEW_S: Final = 2.0
 """Pause between two renewals of the right to note events, while there are none."""
@@ -34,7 +36,8 @@ HELLO_S: Final = 0.5
 RECENT_S: Final = 15.0
 RECENT: Final = 500
 """Revokes of the last moments that a worker is told again: it asks first, and listens a little later."""
-_KINDS: Final = {"task-received": "received_at", "task-started": "started_at"}
+MOST_STARTING: Final = 1000
+"""Workers whose second word is waited for."""
 _log = structlog.get_logger("gateway.observing")
 TellWorker = Callable[[Sequence[str], str], Awaitable[None]]
 
@@ -43,13 +46,21 @@ class Observer:
     """Listens and notes, until it is closed."""
 
     def __init__(
-        self, app: Celery, heartbeats: Heartbeats, observations: RedisObservations, *, tell_worker: TellWorker
+        self,
+        app: Celery,
+        heartbeats: Heartbeats,
+        roster: Roster,
+        observations: RedisObservations,
+        *,
+        refresh_s: float,
+        tell_worker: TellWorker,
     ) -> None:
-        """`tell_worker` tells a worker, by its name, of revokes."""
+        """`tell_worker` tells a worker, by its name, of revokes; all are asked what they do every `refresh_s`."""
         self._heartbeats = heartbeats
         self._observations = observations
         self._tell_worker = tell_worker
-        self._listener = Listener(app, heartbeats, hear=self._hear, find_revoked=self._find_revoked)
+        questions = Questions(refresh_s=refresh_s)
+        self._listener = Listener(app, roster, questions, hear=self._hear, find_revoked=self._find_revoked)
         self._events: deque[RunEvent] = deque(maxlen=BACKLOG)
         self._starting: set[str] = set()
         self._begun: deque[str] = deque(maxlen=100)
@@ -129,20 +140,15 @@ class Observer:
         asked = asyncio.run_coroutine_threadsafe(self._observations.list_revoked(count=TOLD), self._loop)
         return asked.result(HELLO_S)
 
-    def _hear(self, event: Event) -> None:
+    def _hear(self, event: Event, worker: str) -> None:
         """Take an event; called by the listener's thread."""
-        worker = event.get("hostname")
-        if not isinstance(worker, str) or not worker:
-            return
-        if event["type"].startswith("worker-"):
-            self._heartbeats.hear(worker, read_word(event), now=time.time())
-            # Its first word comes before a worker takes commands; the heartbeat after it finds it ready.
-            if event["type"] == "worker-online":
-                self._starting.add(worker)
-            elif worker in self._starting:
-                self._starting.discard(worker)
-                self._begun.append(worker)
-                self._wake()
+        # Its first word comes before a worker takes commands; the heartbeat after it finds it ready.
+        if event["type"] == "worker-online" and len(self._starting) < MOST_STARTING:
+            self._starting.add(worker)
+        elif event["type"].startswith("worker-") and worker in self._starting:
+            self._starting.discard(worker)
+            self._begun.append(worker)
+            self._wake()
         elif (run_event := read_run_event(event, worker)) is not None:
             self._events.append(run_event)
             self._wake()
@@ -150,26 +156,3 @@ class Observer:
     def _wake(self) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._news.set)
-
-
-def read_word(event: dict[str, Any]) -> Word:
-    """Read what a worker says of itself."""
-    period_s, pid, at = event.get("freq"), event.get("pid"), event.get("timestamp")
-    return Word(
-        kind=event["type"],
-        period_s=float(period_s) if isinstance(period_s, int | float) and period_s > 0 else PERIOD_S,
-        pid=pid if isinstance(pid, int) else None,
-        at=float(at) if isinstance(at, int | float) else 0.0,
-    )
-
-
-def read_run_event(event: dict[str, Any], worker: str) -> RunEvent | None:
-    """Read what an event tells of a run, if it does."""
-    kind, task_id, at = _KINDS.get(event["type"]), event.get("uuid"), event.get("timestamp")
-    if kind is None or not isinstance(task_id, str) or not is_task_id(task_id) or not isinstance(at, int | float):
-        return None
-    try:
-        moment = datetime.fromtimestamp(at, UTC)
-    except (OverflowError, OSError, ValueError):
-        return None
-    return RunEvent(task_id, kind, moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), worker)

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from gateway.backends.redis.commit import GroupCommit
 from gateway.backends.redis.connection import guarded
-from gateway.backends.redis.keys import entry_key
+from gateway.backends.redis.keys import entry_key, total_field
 from gateway.backends.redis.lease import Lease
 from gateway.backends.redis.orders import Parking, order_record
 from gateway.backends.redis.scripts import load_script
@@ -101,6 +101,7 @@ class OutboxStore:
         async with self._guarded(), self._client.pipeline() as pipeline:
             pipeline.zrem(f"{self._prefix}outbox", launch.task_id)
             pipeline.zrem(f"{self._prefix}open", launch.task_id)
+            pipeline.hincrby(f"{self._prefix}totals", total_field(launch.task_type), -1)
             pipeline.delete(entry_key(self._prefix, launch.task_id), self._parked_key(launch.task_id))
             for claim in offer.claims:
                 pipeline.delete(self._claim_key(claim.key_digest))

@@ -20,6 +20,7 @@
 | `key:<digest>` | string | an idempotency key and its receipt | 24 hours |
 | `slot:<name>` | sorted set | who holds the places of a limit | the last lease |
 | `outbox`, `outbox:<id>` | sorted set, strings | messages that wait for a broker that is away | until the broker has them |
+| `totals` | hash | for `<task_type>|launched` and `<task_type>|<status>` how many there were ever | for good: a few fields for each task type that there ever was |
 | `probe` | string | nothing: readiness writes it | a minute |
 | `workers` | sorted set | workers by when they were last heard of | seven days after the last word |
 | `kits` | sorted set | workers with the kit, by until when their word holds | the last of these |
@@ -30,6 +31,8 @@
 """
 
 ID_CHARACTERS = 36
+LAUNCHED = "launched"
+"""Stands for a launch where the others are statuses."""
 
 
 def entry_key(prefix: str, task_id: str) -> str:
@@ -46,3 +49,14 @@ def split_ids(raw: bytes | None) -> tuple[str, ...]:
     """Read ids that stand one behind the other, as in a chain or in an entry of a history."""
     text = (raw or b"").decode("ascii")
     return tuple(text[at : at + ID_CHARACTERS] for at in range(0, len(text), ID_CHARACTERS))
+
+
+def total_field(task_type: str) -> str:
+    """Return the field of the totals that counts the launches of a task type."""
+    return f"{task_type}|{LAUNCHED}"
+
+
+def split_total(field: bytes) -> tuple[str, str]:
+    """Read a field of the totals: the task type, and what is counted of it."""
+    task_type, _, what = field.decode(errors="replace").rpartition("|")
+    return task_type, what

@@ -19,9 +19,9 @@ local history, history_of_type, history_of_batch, open, chain, feed =
     prefix .. 'history', prefix .. 'history:type:', prefix .. 'history:batch:', prefix .. 'open', prefix .. 'chain:',
     prefix .. 'feed'
 
--- Of all orders, to be written at once: messages by list, ids by history, ids that were opened; and for how long, in
--- seconds, each index is kept.
-local pushed, noted, opened, lives = {}, {}, {}, {}
+-- Of all orders, to be written at once: messages by list, ids by history, ids that were opened, how many there were of each
+-- task type; and for how long, in seconds, each index is kept.
+local pushed, noted, opened, lives, launched = {}, {}, {}, {}, {}
 
 local function gather(lists, key, value)
     local list = lists[key] or {}
@@ -127,6 +127,7 @@ local function note(key, id, keep_s)
 end
 
 local function index(id, keep_s, task_type, longest_keep_s, batch, root)
+    launched[task_type] = (launched[task_type] or 0) + 1
     note(history, id, longest_keep_s)
     note(history_of_type .. task_type, id, keep_s)
     opened[#opened + 1] = 0
@@ -154,6 +155,9 @@ local function write_gathered()
         redis.call('XTRIM', key, 'MINID', '~', now_ms - lives[key] * 1000)
     end
     for key, keep_s in pairs(lives) do redis.call('EXPIRE', key, keep_s) end
+    for task_type, count in pairs(launched) do
+        redis.call('HINCRBY', prefix .. 'totals', task_type .. '|launched', count)
+    end
 end
 
 -- Do an order; return the tasks that it replaced.

@@ -1,5 +1,5 @@
 -- Take messages out of the lists of a queue, and out of the hands from which Kombu would put them back. Begins as
--- `revocation.lua`.
+-- `revocation.lua` and `read_id.lua`.
 --
 -- ARGV: the ledger's prefix where it is in this Redis, else ''; the wish as JSON; the moment; the request as JSON:
 --   lists; ids; started, those of them that a worker is said to run; first, from where the first list is searched, or null
@@ -17,12 +17,6 @@ local NEAR = 32
 local wanted, started, answer = {}, {}, {}
 for _, id in ipairs(request.ids) do wanted[id] = true end
 for _, id in ipairs(request.started) do started[id] = true end
-
-local function read_id(element)
-    local at = string.find(element, '"headers":', 1, true)
-    at = at and string.find(element, '"id":', at, true)
-    return at and string.match(element, '^ *"([^"]+)"', at + 5)
-end
 
 -- Say what it means that this message is taken: one that was put back into the queue may still be in a worker's hands.
 local function judge(element, id)

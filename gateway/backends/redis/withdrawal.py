@@ -19,7 +19,7 @@ from gateway.errors import BrokerUnavailableError
 from gateway.launch.withdrawal import Taking, Withdrawal
 from gateway.ports import Revocation
 
-WITHDRAW: Final = load_script("tell", "revocation", "withdraw")
+WITHDRAW: Final = load_script("tell", "revocation", "read_id", "withdraw")
 BUDGET: Final = 0.5
 """Of the deadline, the share that the search may take."""
 AT_ONCE: Final = 16
