@@ -1,15 +1,18 @@
-"""What is asked of a gateway whose broker or ledger ails, and how fast it is itself again."""
+"""What ails a broker or a ledger, what is asked of a gateway meanwhile, and how fast it is itself again."""
 
+import asyncio
 import http.client
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 import httpx
 from msgspec import Struct, field
 
-from tests.flood import Answered, post, request
+from tests.faults.proxy import FaultProxy
+from tests.flood import Answered, flood, post, request
 from tests.harness import wait_for
 
 API = "/api/celery"
@@ -18,6 +21,86 @@ BODY = {"task_type": "faults.note", "params": {"number": 1}}
 LIMITED = {"task_type": "faults.limited", "params": {"number": 1, "key": "outage"}}
 BATCH = {"items": [BODY] * 600}
 EVERY_S = 0.01
+RETURN_S = 2.0
+PULSE_S = 1.0
+"""For a process that has just been sent hundreds of requests on two busy cores; one that blocks would take two seconds."""
+
+
+class Ward(Protocol):
+    """A gateway whose broker is behind a proxy."""
+
+    @property
+    def url(self) -> str:
+        """The gateway."""
+
+    @property
+    def wire(self) -> FaultProxy:
+        """What is between it and its broker."""
+
+
+@contextmanager
+def silent(ward: Ward) -> Iterator[None]:
+    """A black hole: connections stay, and nothing comes through."""
+    ward.wire.is_silent = True
+    yield
+    ward.wire.heal()
+
+
+@contextmanager
+def slow(ward: Ward) -> Iterator[None]:
+    """Every answer takes longer than anybody waits."""
+    ward.wire.latency_s = 1.5
+    yield
+    ward.wire.heal()
+
+
+@contextmanager
+def sluggish(ward: Ward) -> Iterator[None]:
+    """Every answer takes long, but comes: what needs several of them has to give up all the same."""
+    ward.wire.latency_s = 0.25
+    yield
+    ward.wire.heal()
+
+
+@contextmanager
+def gone(ward: Ward) -> Iterator[None]:
+    """As after a crash."""
+    ward.wire.is_refusing = True
+    ward.wire.cut()
+    yield
+    ward.wire.heal()
+
+
+class Outage(Struct, frozen=True):
+    """What was seen of a gateway during an outage and after it."""
+
+    answers: list[Answered]
+    was_ready: bool
+    return_s: float
+    pulse_s: float
+    """The longest that liveness took to tell."""
+
+    def check(self, *, answer_s: float, codes: set[str]) -> None:
+        """Fail where a request was late or answered with anything else, or the gateway was not soon itself again."""
+        assert max(answer.waited_s for answer in self.answers) < answer_s
+        assert {answer.status for answer in self.answers} <= {200, 409, 503}
+        assert find_codes(self.answers) <= codes | {"concurrency_limit", "task_unfinished"}
+        assert not self.was_ready
+        assert self.return_s < RETURN_S
+        assert self.pulse_s < PULSE_S
+
+
+def go_through(
+    ward: Any, ail: Callable[[Any], AbstractContextManager[None]], task_id: str, *, ready_s: float = RETURN_S
+) -> Outage:
+    """Ask for everything while the broker ails, then wait until all is well; readiness may take `ready_s`."""
+    with felt_pulse(ward.url) as pulse:
+        with ail(ward):
+            answers = asyncio.run(flood(ward.url, mix(task_id, 150)))
+            was_ready = is_ready(ward.url)
+        return_s = time_return(ward.url)
+        wait_for("readiness", lambda: is_ready(ward.url), limit_s=ready_s)
+    return Outage(answers, was_ready, return_s, max(pulse.waits))
 
 
 class Pulse(Struct):

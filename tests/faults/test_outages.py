@@ -5,7 +5,7 @@ Rows F20 to F22: nothing blocks the loop, which is asked for its pulse all the w
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pytest
@@ -13,16 +13,26 @@ import redis
 from msgspec import Struct
 
 from gateway.demo.valkey import embedded_valkey
-from tests.faults.outage import API, BODY, LAUNCH, felt_pulse, find_codes, is_ready, launch_one, mix, time_return
+from tests.faults.outage import (
+    API,
+    BODY,
+    LAUNCH,
+    RETURN_S,
+    go_through,
+    gone,
+    launch_one,
+    mix,
+    silent,
+    slow,
+    sluggish,
+    time_return,
+)
 from tests.faults.proxy import FaultProxy, proxied
 from tests.faults.schedule import IS_LONG
 from tests.flood import flood, post, request
 from tests.harness import ROOT, find_listener, run_gateway, suspended, wait_for
 
 ANSWER_S = 2.5
-RETURN_S = 2.0
-PULSE_S = 1.0
-"""For a process that has just been sent hundreds of requests on two busy cores; one that blocks would take two seconds."""
 UNCERTAIN = {
     "uncertain_publish",
     "broker_unavailable",
@@ -51,39 +61,6 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
         yield Ward(gateway, broker_url, wire)
 
 
-@contextmanager
-def silent(ward: Ward) -> Iterator[None]:
-    """A black hole: connections stay, and nothing comes through."""
-    ward.wire.is_silent = True
-    yield
-    ward.wire.heal()
-
-
-@contextmanager
-def slow(ward: Ward) -> Iterator[None]:
-    """Every answer takes longer than anybody waits."""
-    ward.wire.latency_s = 1.5
-    yield
-    ward.wire.heal()
-
-
-@contextmanager
-def sluggish(ward: Ward) -> Iterator[None]:
-    """Every answer takes long, but comes: what needs several of them has to give up all the same."""
-    ward.wire.latency_s = 0.25
-    yield
-    ward.wire.heal()
-
-
-@contextmanager
-def gone(ward: Ward) -> Iterator[None]:
-    """As after a crash."""
-    ward.wire.is_refusing = True
-    ward.wire.cut()
-    yield
-    ward.wire.heal()
-
-
 def frozen(ward: Ward) -> AbstractContextManager[None]:
     """The process sleeps; the kernel still takes connections and bytes."""
     return suspended(find_listener(ward.broker_url))
@@ -108,24 +85,16 @@ def full(ward: Ward) -> Iterator[None]:
         pytest.param(full, {"broker_full", "ledger_full"}, id="full"),
     ],
 )
-def test_every_request_is_answered_in_time_and_service_returns(ward: Ward, ail: object, codes: set[str]) -> None:
+def test_every_request_is_answered_in_time_and_service_returns(
+    ward: Ward, ail: Callable[[Ward], AbstractContextManager[None]], codes: set[str]
+) -> None:
     """503 within the deadline, not ready, and served again within two seconds of the return, without a restart."""
     task_id = launch_one(ward.url)
-    with felt_pulse(ward.url) as pulse:
-        with ail(ward):  # type: ignore[operator]
-            answers = asyncio.run(flood(ward.url, mix(task_id, 150)))
-            was_ready = is_ready(ward.url)
-        return_s = time_return(ward.url)
-        wait_for("readiness", lambda: is_ready(ward.url), limit_s=RETURN_S)
+    outage = go_through(ward, ail, task_id)
     healed_at = time.time()
     wait_for("a look at the workers", lambda: _looked_since(ward.url, healed_at))
 
-    assert max(answer.waited_s for answer in answers) < ANSWER_S
-    assert {answer.status for answer in answers} <= {200, 409, 503}
-    assert find_codes(answers) <= codes | {"concurrency_limit", "task_unfinished"}
-    assert not was_ready
-    assert return_s < RETURN_S
-    assert max(pulse.waits) < PULSE_S
+    outage.check(answer_s=ANSWER_S, codes=codes)
 
 
 def _looked_since(url: str, moment: float) -> bool:
