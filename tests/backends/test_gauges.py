@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -41,10 +42,10 @@ async def client(valkey_url: str) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-async def publish(client: Redis, *task_ids: str, task_type: str = "a.b", priority: int | None = None) -> None:
+async def publish(client: Redis, *task_ids: str, task_type: str = "a.b", **fields: Any) -> None:
     """Launch tasks."""
     publisher = RedisPublisher(client, prefix="gw:", lanes=LANES, origin="t", deadline_s=2)
-    launches = [make_launch(task_id=each, task_type=task_type, priority=priority) for each in task_ids]
+    launches = [make_launch(task_id=each, task_type=task_type, **fields) for each in task_ids]
     await publisher.publish([Offer(launch=each) for each in launches])
 
 
@@ -78,19 +79,22 @@ async def test_totals_count_every_launch_and_every_end_once(client: Redis) -> No
     """Whoever sees the end, and however often; a launch that was taken back does not count."""
     trips = SharedTrips(client, deadline_s=2)
     ledger, totals = RedisLedger(trips, prefix="gw:", deadline_s=2), RedisTotals(trips, prefix="gw:")
-    ids = [mint_at(number) for number in range(4)]
+    ids, other = [mint_at(number) for number in range(4)], mint_at(9)
     empty = await totals.read_totals()
     await publish(client, *ids)
-    await publish(client, mint_at(9), task_type="c")
-    for _ in range(2):
-        await ledger.settle(ids[0], End(status="SUCCESS"))
+    await publish(client, other, task_type="c", delivery="at_most_once")
+    for task_id in (ids[0], ids[0], other):
+        await ledger.settle(task_id, End(status="SUCCESS"))
     open_tasks = RedisOpenTasks(client, prefix="gw:", deadline_s=2)
     await open_tasks.take("", count=9)
     await open_tasks.settle({ids[0]: End(status="FAILURE"), ids[1]: End(status="FAILURE")}, started={})
     await OutboxStore(client, prefix="gw:", deadline_s=2).forget(Offer(launch=make_launch(task_id=ids[3])))
 
     assert {} == empty
-    assert {"a.b": {"launched": 3, "SUCCESS": 1, "FAILURE": 1}, "c": {"launched": 1}} == await totals.read_totals()
+    assert {
+        "a.b": {"launched": 3, "SUCCESS": 1, "FAILURE": 1},
+        "c": {"launched": 1, "SUCCESS": 1},
+    } == await totals.read_totals()
 
 
 class Counter:

@@ -1,6 +1,7 @@
 -- Write down how a task ended, once, and tell whoever waits for it.
 --
--- `value` is its end as JSON. What is kept of a task expires with its row, which begins with its id and its type.
+-- `value` is its end as JSON. What is kept of a task expires with its row, in which nothing that a caller wrote stands before
+-- its type.
 -- Answers whether this was the first word of its end.
 local function settle(prefix, id, value, status)
     local left_ms = redis.call('PTTL', prefix .. 'task:' .. id)
@@ -9,7 +10,7 @@ local function settle(prefix, id, value, status)
     if left_ms <= 0 then return false end
     if not redis.call('SET', prefix .. 'end:' .. id, value, 'NX', 'PX', left_ms) then return false end
     local head = redis.call('GETRANGE', prefix .. 'task:' .. id, 0, 255)
-    local task_type = string.match(head, '^{"task_id":"[^"]*","task_type":"([^"]*)"')
+    local task_type = string.match(head, '"task_type":"([^"]*)"')
     if task_type then redis.call('HINCRBY', prefix .. 'totals', task_type .. '|' .. status, 1) end
     if status ~= 'SUCCESS' then
         local ended = prefix .. 'ended:' .. status
