@@ -31,6 +31,7 @@ from gateway.backends.outbox.publisher import OutboxPublisher
 from gateway.backends.outbox.sender import Sender, SplitSender
 from gateway.backends.outbox.store import OutboxStore
 from gateway.backends.outbox.sweeper import Sweeper
+from gateway.backends.redis.backlog import RedisBacklog
 from gateway.backends.redis.connection import connect
 from gateway.backends.redis.depths import RedisDepths
 from gateway.backends.redis.feed import RedisFeed
@@ -55,7 +56,7 @@ from gateway.backends.split import SplitPublisher
 from gateway.errors import BackendError, LedgerUnavailableError, ResultsUnavailableError
 from gateway.flows.services import Services
 from gateway.flows.settling import Settler
-from gateway.ports import ALL_TASKS, Probe, Publisher
+from gateway.ports import ALL_TASKS, Probe, Publisher, Tally
 from gateway.settings import Settings, is_redis, read_steps
 
 
@@ -68,12 +69,14 @@ class Parts:
         *,
         deadline_s: float,
         name_queues: Callable[[], Iterable[str]],
+        tally: Tally,
         existing: ExistingApp | None = None,
     ) -> None:
         """`name_queues` names the queues of the present catalog."""
         self._settings = settings
         self._existing = existing
         self._deadline_s = deadline_s
+        self._tally = tally
         self._clients: dict[str, Redis] = {}
         self._trips: dict[str, SharedTrips] = {}
         self._lanes = _make_lanes(settings)
@@ -91,6 +94,7 @@ class Parts:
         self.results = self._make_results()
         self.publisher, self.broker = self._make_publisher()
         self.log = RedisTaskLog(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
+        self.backlog = RedisBacklog(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
         self.feed = RedisFeed(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
         heard = self._subscribe(settings.redis_url, LedgerUnavailableError, "the ledger")
         self.changes = self._make_changes(heard)
@@ -110,6 +114,7 @@ class Parts:
             log=self.log,
             history=self.history,
             feed=self.feed,
+            tally=self._tally,
             deadline_s=self._deadline_s,
         )
 
@@ -241,8 +246,10 @@ class Parts:
     def _make_outbox(self, sender: Sender) -> OutboxPublisher:
         settings = self._settings
         store = OutboxStore(self.client(settings.redis_url), prefix=settings.key_prefix, deadline_s=self._deadline_s)
-        self.runs.append(Sweeper(store, sender, self.results).run)
-        return OutboxPublisher(store, sender, limit=settings.outbox_limit, find_depth=self._find_depth)
+        self.runs.append(Sweeper(store, sender, self.results, tally=self._tally).run)
+        return OutboxPublisher(
+            store, sender, limit=settings.outbox_limit, tally=self._tally, find_depth=self._find_depth
+        )
 
     def _find_depth(self, queue: str) -> int | None:
         return self.workers.view().queues.get(queue)

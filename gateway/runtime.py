@@ -25,6 +25,11 @@ from gateway.errors import BackendError, UnsafeError
 from gateway.flows.services import read_clock
 from gateway.loading import compile_sources, describe_deployment, read_content
 from gateway.logs import RequestLog, configure_logs
+from gateway.metrics.cells import Cells
+from gateway.metrics.exposition import Exposition
+from gateway.metrics.meter import Meter
+from gateway.metrics.sampling import Load, Sampler
+from gateway.metrics.sharing import find_folder
 from gateway.ports import Authentication, ConfigState, Probe
 from gateway.reload import Reloader
 from gateway.settings import Settings, is_redis, mask_url
@@ -70,7 +75,10 @@ class Runtime:
         self._settings = settings
         self._credentials = make_credentials(settings)
         self._deadline_s = settings.deadline_s * DEADLINE_SHARE
-        self._parts = Parts(settings, deadline_s=self._deadline_s, name_queues=self._name_queues, existing=existing)
+        self._meter = Meter(Cells(find_folder(os.environ)))
+        self._parts = Parts(
+            settings, deadline_s=self._deadline_s, name_queues=self._name_queues, tally=self._meter, existing=existing
+        )
         deployment = describe_deployment(settings, route=existing.route if existing else None)
         self._reloader = Reloader(
             Path(settings.config),
@@ -80,7 +88,7 @@ class Runtime:
             build=self._build,
             clock=read_clock,
         )
-        shedder = Shedder(
+        self._shedder = Shedder(
             self._dispatch,
             max_requests=settings.max_requests,
             max_waits=settings.max_waits,
@@ -88,8 +96,10 @@ class Runtime:
         )
         self._log = log
         origins = read_origins(settings.cors_origins)
-        app = Cors(shedder, origins=origins) if origins else shedder
-        self._entrance = Entrance(app, log=log)
+        app = Cors(self._shedder, origins=origins) if origins else self._shedder
+        self._entrance = Entrance(app, tally=self._meter, log=log)
+        self._sampler = self._make_sampler()
+        self._exposition = Exposition(self._meter.cells, self._sampler.read)
         self._install(self._make_served(catalog))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -139,7 +149,7 @@ class Runtime:
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
         parts = self._parts
-        runs = [self._look_beneath, self._reloader.watch, *parts.runs]
+        runs = [self._look_beneath, self._reloader.watch, self._sampler.run, *parts.runs]
         if self._credentials is not None:
             runs += self._credentials.runs
         tasks = [asyncio.create_task(run()) for run in runs]
@@ -186,6 +196,7 @@ class Runtime:
             prefix=self._settings.prefix,
             max_body_bytes=self._settings.max_body_bytes,
             deadline_s=self._deadline_s,
+            write_metrics=self._exposition.write,
         )
         headers = (
             (b"gateway-digest", catalog.digest.encode("ascii")),
@@ -193,6 +204,20 @@ class Runtime:
             (b"x-content-type-options", b"nosniff"),
         )
         return Served(site, build_app(site, self._credentials), headers)
+
+    def _make_sampler(self) -> Sampler:
+        return Sampler(
+            self._meter,
+            workers=self._parts.workers,
+            backlog=self._parts.backlog,
+            name_queues=self._name_queues,
+            describe_config=self.describe,
+            describe_load=self._describe_load,
+        )
+
+    def _describe_load(self) -> Load:
+        dropped = self._log.writer.dropped if self._log else 0
+        return Load(under_way=self._shedder.under_way, waiting=self._shedder.waiting, lines_dropped=dropped)
 
     def _name_queues(self) -> Iterator[str]:
         return (task_type.queue for task_type in self._served.site.catalog.task_types.values())

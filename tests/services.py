@@ -6,6 +6,8 @@ from gateway.backends.memory import MemoryBackend, MemoryResults
 from gateway.backends.memory_changes import MemoryChanges
 from gateway.backends.memory_index import MemoryHistory
 from gateway.flows.services import Services
+from gateway.metrics.cells import Cells
+from gateway.metrics.meter import Meter
 
 
 def make_services(backend: MemoryBackend, **others: Any) -> Services:
@@ -20,5 +22,6 @@ def make_services(backend: MemoryBackend, **others: Any) -> Services:
         "log": changes,
         "history": MemoryHistory(backend),
         "feed": changes.feed,
+        "tally": Meter(Cells()),
     }
     return Services(**ports | others)

@@ -96,11 +96,13 @@ class MemoryBackend:
         """Return what is remembered of tasks."""
         return [self.rows.get(task_id) for task_id in task_ids]
 
-    async def settle(self, task_id: str, end: End) -> None:
+    async def settle(self, task_id: str, end: End) -> bool:
         """Write down how a task ended."""
         row = self.rows.get(task_id)
-        if row is not None and row.end is None:
-            self.rows[task_id] = replace(row, end=end)
+        if row is None or row.end is not None:
+            return False
+        self.rows[task_id] = replace(row, end=end)
+        return True
 
     def forget(self, task_id: str) -> None:
         """Let a row expire."""

@@ -24,17 +24,20 @@ class MemoryOpenTasks:
         rows = self._backend.rows.items()
         return _slice((task_id for task_id, row in rows if row.end and row.end.status == status), after, count)
 
-    async def settle(self, ends: Mapping[str, End], *, started: Mapping[str, str | None]) -> bool:
+    async def settle(self, ends: Mapping[str, End], *, started: Mapping[str, str | None]) -> frozenset[str]:
         """Write down ends and starts."""
-        for task_id, end in ends.items():
-            await self._backend.settle(task_id, end)
+        first = {task_id for task_id, end in ends.items() if await self._backend.settle(task_id, end)}
         for task_id, worker in started.items():
             row = self._backend.rows.get(task_id)
             if row is not None and not (row.run and row.run.started_at):
                 self._backend.rows[task_id] = replace(
                     row, run=replace(row.run or Run(), worker=worker, is_started=True)
                 )
-        return True
+        return frozenset(first)
+
+    async def take_ended(self, *, count: int) -> tuple[str, ...]:  # noqa: ARG002 - as the port has it
+        """Take nothing: no worker writes here."""
+        return ()
 
 
 class MemoryHistory:

@@ -16,6 +16,7 @@ from gateway.backends.kombu.existing import ExistingApp
 from gateway.environment import load_settings
 from gateway.errors import SettingsError
 from gateway.logs import configure_logs
+from gateway.metrics.sharing import shared_folder
 from gateway.runtime import Runtime, build_runtime, refuse_unsafe
 from gateway.settings import Settings, describe
 from gateway.web.protocol import OneWriteProtocol
@@ -74,7 +75,8 @@ def serve(settings: Settings, existing: ExistingApp | None = None) -> None:
         return
     _pass_on(settings)
     config = _configure(settings, _FACTORY)
-    _Supervisor(config, sockets=[listener]).run()
+    with shared_folder(os.environ):
+        _Supervisor(config, sockets=[listener]).run()
 
 
 class _Supervisor(Multiprocess):

@@ -14,6 +14,7 @@ from msgspec import Struct
 from gateway.access.rights import Verb
 from gateway.catalog.view import View
 from gateway.errors import BackendError, LaunchError
+from gateway.flows.ending import write_end
 from gateway.flows.history import AT_A_TIME, Walk, begin
 from gateway.flows.launching import accept
 from gateway.flows.looking import Look
@@ -35,7 +36,7 @@ from gateway.history.cursor import write_cursor
 from gateway.history.filters import Filters
 from gateway.launch.idempotency import digest_retry
 from gateway.launch.offer import Offer, Outcome
-from gateway.status.interpreting import Witness, conclude, interpret, is_final
+from gateway.status.interpreting import Witness, interpret, is_final
 
 CURSOR_AT: Final = "/cursor"
 TIME_SHARE: Final = 0.75
@@ -203,7 +204,7 @@ class _Retrying:
         status = interpret(remembered, looked.record, Witness(now=self._services.clock()))
         if not is_final(status):
             return False
-        await self._services.ledger.settle(status.task_id, conclude(status))
+        await write_end(status, self._services)
         return True
 
     def _offer(self, looked: Look) -> Offer:

@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager, suppress
 
 from gateway.catalog.view import View
 from gateway.errors import BackendError, NoResultError
+from gateway.flows.ending import write_end
 from gateway.flows.services import Services
 from gateway.ports import Remembered
-from gateway.status.interpreting import Witness, conclude, find_worker, interpret, is_final
+from gateway.status.interpreting import Witness, find_worker, interpret, is_final
 from gateway.status.record import ResultRecord, read_found, read_record
 from gateway.status.status import Link, TaskStatus
 from gateway.status.withholding import withhold
@@ -46,7 +47,7 @@ async def tell(
     if remembered.end is None and is_final(status):
         with suppress(BackendError):  # then whoever reads it next writes it down
             async with _until(over_at):
-                await services.ledger.settle(task_id=status.task_id, end=conclude(status))
+                await write_end(status, services)
     return status
 
 

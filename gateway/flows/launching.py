@@ -85,7 +85,11 @@ async def launch_batch(
     outcomes = await publish(offers, services, due=due, all_or_nothing=batch.all_or_nothing)
     pairs = zip(offers, outcomes, strict=True)
     answers = iter([await _accept_item(*pair, services, prefix=prefix, due=due) for pair in pairs])
-    return batch_id, [next(answers) if isinstance(each, Launch) else each for each in prepared]
+    told = [next(answers) if isinstance(each, Launch) else each for each in prepared]
+    for each in told:
+        if isinstance(each, GatewayError):
+            services.tally.note_refusal(each.code)
+    return batch_id, told
 
 
 async def _do_in_turns(do: Callable[[_Item], _Done], items: Sequence[_Item]) -> list[_Done]:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from gateway.errors import BackendError, UncertainPublishError
 from gateway.flows.heeding import find_refusal, refuse
 from gateway.flows.services import Services
-from gateway.launch.offer import Held, Offer, Outcome, Withheld
+from gateway.launch.offer import Held, Offer, Outcome, Published, Withheld
 from gateway.ports import Found, Remembered
 from gateway.status.lifecycle import CELERY_FINAL, choose_status
 from gateway.status.record import read_found
@@ -60,6 +60,11 @@ async def _publish(offers: Sequence[Offer], services: Services, *, due: float, a
         answers = await _publish_by(due, renewed, services, all_or_nothing=all_or_nothing)
         for index, answer in zip(again, answers, strict=True):
             outcomes[index] = answer
+    for offer, outcome in zip(offers, outcomes, strict=True):
+        if isinstance(outcome, Published):
+            services.tally.note_launch(offer.launch.task_type)
+        elif isinstance(outcome, UncertainPublishError):
+            services.tally.note_uncertain()
     return outcomes
 
 

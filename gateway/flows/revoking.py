@@ -12,12 +12,13 @@ from msgspec import Struct
 
 from gateway.catalog.view import View
 from gateway.errors import BackendError, TaskFinishedError
+from gateway.flows.ending import write_end
 from gateway.flows.following import find_statuses, tell
 from gateway.flows.looking import look
 from gateway.flows.services import Services
 from gateway.launch.withdrawal import Withdrawal
 from gateway.ports import Remembered, Revocation
-from gateway.status.interpreting import conclude, is_final, show_revocation
+from gateway.status.interpreting import is_final, show_revocation
 from gateway.status.lifecycle import CELERY_FINAL
 from gateway.status.status import RevokeAnswer
 
@@ -115,7 +116,7 @@ async def _settle(task_ids: Sequence[str], services: Services) -> None:
     with suppress(BackendError):
         statuses = await find_statuses(task_ids, services, prefix="")
         ended = [each for each in statuses if each is not None and is_final(each)]
-        await asyncio.gather(*(services.ledger.settle(each.task_id, conclude(each)) for each in ended))
+        await asyncio.gather(*(write_end(each, services) for each in ended))
 
 
 async def _announce(task_ids: Sequence[str], services: Services) -> None:

@@ -14,11 +14,13 @@ from typing import Final
 import structlog
 
 from gateway.errors import BackendError
+from gateway.flows.ending import count_end
 from gateway.flows.looking import AT_ONCE, Look, look
 from gateway.flows.services import Services
-from gateway.ports import End, OpenTasks
+from gateway.ports import OpenTasks
 from gateway.status.interpreting import Witness, conclude, find_worker, interpret, is_final
 from gateway.status.lifecycle import FINAL, is_underway
+from gateway.status.status import TaskStatus
 
 EVERY_S: Final = 1.0
 ROUND_S: Final = 300.0
@@ -77,6 +79,7 @@ class Settler:
         count = 0
         for at in range(0, len(taken.task_ids), AT_ONCE):
             count += await self._settle(taken.task_ids[at : at + AT_ONCE])
+        await self._count_ended()
         self._slices += 1
         if self._slices % TRIM_EVERY == 0:
             await self._trim(next(self._to_trim))
@@ -87,21 +90,31 @@ class Settler:
     async def _settle(self, task_ids: Sequence[str]) -> int:
         """Write down what has become of some tasks; return how many have ended."""
         looks = [each for each in await look(task_ids, self._services) if each is not None]
-        ends = {each.remembered.entry.task_id: end for each in looks if (end := self._conclude(each)) is not None}
+        ended = {each.remembered.entry.task_id: end for each in looks if (end := self._conclude(each)) is not None}
+        ends = {task_id: conclude(status) for task_id, status in ended.items()}
         started = {
             each.remembered.entry.task_id: find_worker(each.remembered, each.record)
             for each in looks
             if is_underway(each.status) and not _is_noted(each)
         }
-        if (ends or started) and await self._open_tasks.settle(ends, started=started) and ends:
-            _log.debug("settled", count=len(ends))
+        first = await self._open_tasks.settle(ends, started=started) if ends or started else ()
+        for task_id in first:
+            count_end(ended[task_id], self._services.tally)
+        if first:
+            _log.debug("settled", count=len(first))
         return len(ends)
 
-    def _conclude(self, looked: Look) -> End | None:
+    async def _count_ended(self) -> None:
+        """Count the ends that workers wrote down themselves."""
+        for looked in await look(await self._open_tasks.take_ended(count=SLICE), self._services):
+            if looked is not None and (status := self._conclude(looked)) is not None:
+                count_end(status, self._services.tally)
+
+    def _conclude(self, looked: Look) -> TaskStatus | None:
         if looked.status not in FINAL:
             return None
         status = interpret(looked.remembered, looked.record, Witness(now=self._services.clock()))
-        return conclude(status) if is_final(status) else None
+        return status if is_final(status) else None
 
     async def _trim(self, status: str) -> None:
         taken = await self._open_tasks.trim(status, self._trimmed_to[status], count=SLICE)

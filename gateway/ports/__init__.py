@@ -3,6 +3,7 @@
 from gateway.ports.fleet import Fleet, muster
 from gateway.ports.protocols import (
     Authenticator,
+    Backlog,
     Changes,
     Config,
     Feed,
@@ -12,6 +13,7 @@ from gateway.ports.protocols import (
     Probe,
     Publisher,
     Results,
+    Tally,
     TaskLog,
     Watch,
     Workers,
@@ -42,6 +44,7 @@ __all__ = [
     "ALL_TASKS",
     "Authentication",
     "Authenticator",
+    "Backlog",
     "Changes",
     "Config",
     "ConfigFailure",
@@ -65,6 +68,7 @@ __all__ = [
     "Revocation",
     "Run",
     "Slice",
+    "Tally",
     "TaskError",
     "TaskLog",
     "Watch",

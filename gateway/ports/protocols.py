@@ -57,8 +57,8 @@ class Ledger(Protocol):
     def find(self, task_ids: Sequence[str]) -> Awaitable[list[Remembered | None]]:
         """Ask what is remembered of tasks; in their order, None for each that is not."""
 
-    async def settle(self, task_id: str, end: End) -> None:
-        """Write down how a task ended; the first one stands. Whoever waits for the task is told."""
+    async def settle(self, task_id: str, end: End) -> bool:
+        """Write down how a task ended; the first one stands, and this tells whether it is. Whoever waits is told."""
 
     async def keep(self, claim: Claim) -> bytes | None:
         """Keep what was claimed under a key that is free; return what is kept under one that is not."""
@@ -93,11 +93,47 @@ class OpenTasks(Protocol):
     async def trim(self, status: str, after: str, *, count: int) -> Slice | None:
         """Forget which of the next tasks that ended with a status have expired, and return the others; as `take`."""
 
-    async def settle(self, ends: Mapping[str, End], *, started: Mapping[str, str | None]) -> bool:
+    async def settle(self, ends: Mapping[str, End], *, started: Mapping[str, str | None]) -> frozenset[str]:
         """Write down how tasks ended, the first end of each stands, and that others have started, by which worker.
 
-        Shape: False when the right to do so, got with `take`, was lost meanwhile; then nothing was written.
+        Shape: the tasks whose first end this was; none when the right to write, got with `take`, was lost meanwhile: then
+            nothing was written.
         """
+
+    async def take_ended(self, *, count: int) -> tuple[str, ...]:
+        """Take some tasks whose end a worker wrote down itself, each once over all gateways; nobody has counted them."""
+
+
+class Backlog(Protocol):
+    """Measures what the ledger waits for."""
+
+    async def measure(self) -> tuple[int, int]:
+        """Return how many launches wait for their broker, and of how many tasks nobody has seen the end.
+
+        Raises: BackendError.
+        """
+
+
+class Tally(Protocol):
+    """Counts what happens, for metrics; it never waits and never fails."""
+
+    def note_answer(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answer, and how long it took to begin."""
+
+    def note_refusal(self, code: str) -> None:
+        """Count a refusal."""
+
+    def note_launch(self, task_type: str) -> None:
+        """Count a launch that was accepted."""
+
+    def note_end(self, task_type: str, outcome: str, *, queued_s: float | None, run_s: float | None) -> None:
+        """Count an end, where it was written down first."""
+
+    def note_uncertain(self) -> None:
+        """Count a message that was sent, and not seen confirmed."""
+
+    def note_resent(self) -> None:
+        """Count a message that left the outbox late."""
 
 
 class Results(Protocol):

@@ -17,6 +17,7 @@ from gateway.web.gate import OPEN, Gate, check_handlers, make_guard
 from gateway.web.health import make_health_handlers
 from gateway.web.history import make_history_handlers
 from gateway.web.launching import LaunchDoor
+from gateway.web.metrics import make_metrics_handlers
 from gateway.web.problems import answer_error, answer_status
 from gateway.web.site import Site
 
@@ -37,6 +38,7 @@ def build_app(site: Site, authenticator: Authenticator | None = None) -> LaunchD
         *make_history_handlers(site),
         *make_config_handlers(site),
         *make_health_handlers(site),
+        *make_metrics_handlers(site),
         *make_docs_handlers(site),
     ]
     check_handlers(handlers)

@@ -12,13 +12,15 @@ from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
+from gateway.ports import Tally
 from gateway.web.answers import Receive, Scope, Send
 from gateway.web.facts import CALLER, CODE, REQUEST_ID, ROUTE, TASK_ID
 
 UNMATCHED: Final = "unmatched"
 """The route of whatever has none."""
 METHODS: Final = frozenset({"GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"})
-"""Others are one to whoever counts: there are dozens, and none is served."""
+OTHER: Final = "OTHER"
+"""All other methods: there are dozens, and none is served."""
 FAILED: Final = 500
 """What the server answers for an app that did not."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
@@ -48,10 +50,13 @@ class Log(Protocol):
 class Entrance:
     """Lets requests in, and observes them."""
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], *, log: Log | None) -> None:
+    def __init__(
+        self, app: Callable[[Scope, Receive, Send], Awaitable[None]], *, tally: Tally, log: Log | None
+    ) -> None:
         self.marks: Headers = ()
         """Headers of every answer, whoever gives it."""
         self._app = app
+        self._tally = tally
         self._log = log
         self._head = f"{secrets.token_hex(6)}-"
         self._count = 0
@@ -76,16 +81,22 @@ class Entrance:
         return f"{self._head}{self._count:x}"
 
     def _tell(self, scope: Scope, passage: "_Passage", began: float) -> None:
+        method, route, code = scope.get("method", ""), scope.get(ROUTE) or UNMATCHED, scope.get(CODE)
+        if method not in METHODS:
+            method = OTHER
+        status = passage.status or FAILED
+        self._tally.note_answer(method, route, status, (passage.answered or perf_counter()) - began)
+        if code is not None:
+            self._tally.note_refusal(code)
         if self._log is None:
             return
-        method = scope.get("method", "")
         self._log.note(
             Seen(
                 request_id=scope[REQUEST_ID],
-                method=method if method in METHODS else "OTHER",
-                route=scope.get(ROUTE) or UNMATCHED,
-                status=passage.status or FAILED,
-                code=scope.get(CODE),
+                method=method,
+                route=route,
+                status=status,
+                code=code,
                 duration_s=perf_counter() - began,
                 task_id=scope.get(TASK_ID),
                 caller=scope.get(CALLER) or None,
@@ -96,10 +107,11 @@ class Entrance:
 class _Passage:
     """The way of one answer."""
 
-    __slots__ = ("_marks", "_send", "status")
+    __slots__ = ("_marks", "_send", "answered", "status")
 
     def __init__(self, send: Send, marks: Headers) -> None:
         self.status = 0
+        self.answered = 0.0
         self._send = send
         self._marks = marks
 
@@ -107,5 +119,6 @@ class _Passage:
         """Pass on a message; no coroutine of its own, as most requests have two."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.answered = perf_counter()
             message["headers"] = [*message["headers"], *self._marks]
         return self._send(message)

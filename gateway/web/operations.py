@@ -272,6 +272,17 @@ OPERATIONS = (
     ),
     Operation(
         method="get",
+        path="/metrics",
+        operation_id="showMetrics",
+        summary="Show all metrics, as Prometheus reads them",
+        tag="Operations",
+        is_prefixed=False,
+        right="metrics",
+        media_type="text/plain",
+        answers={"200": ("Of all processes behind this port.", str)},
+    ),
+    Operation(
+        method="get",
         path="/health/ready",
         operation_id="isReady",
         summary="Say whether every part answers",

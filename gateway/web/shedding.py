@@ -11,7 +11,7 @@ from gateway.errors import OverloadedError
 from gateway.web.answers import Receive, Scope, Send, send_answer
 from gateway.web.problems import answer_error
 
-ALWAYS = frozenset({"/health/live", "/health/ready"})
+ALWAYS = frozenset({"/health/live", "/health/ready", "/metrics"})
 BODIES = 64
 """How many bodies of the greatest size may be held at once."""
 _PLACE = "gateway.place"
@@ -32,16 +32,18 @@ class Shedder:
         self._max_requests = max_requests
         self._max_held_bytes = max_body_bytes * BODIES
         self._max_waits = max_waits
-        self._under_way = 0
-        self._waiting = 0
+        self.under_way = 0
+        """Requests that work."""
+        self.waiting = 0
+        """Requests that wait for a task."""
         self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
-        if self._under_way >= self._max_requests and scope["path"] not in ALWAYS:
+        if self.under_way >= self._max_requests and scope["path"] not in ALWAYS:
             await send_answer(answer_error(OverloadedError(), scope=scope), send)
             return
-        self._under_way += 1
+        self.under_way += 1
         place = _Place(self)
         scope[_PLACE] = place
         try:
@@ -51,9 +53,9 @@ class Shedder:
 
     def _leave(self, place: "_Place") -> None:
         if place.is_parked:
-            self._waiting -= 1
+            self.waiting -= 1
         else:
-            self._under_way -= 1
+            self.under_way -= 1
         self._held_bytes -= place.held_bytes
 
     def park(self) -> None:
@@ -61,10 +63,10 @@ class Shedder:
 
         Raises: OverloadedError when there are too many.
         """
-        if self._waiting >= self._max_waits:
+        if self.waiting >= self._max_waits:
             raise OverloadedError
-        self._waiting += 1
-        self._under_way -= 1
+        self.waiting += 1
+        self.under_way -= 1
 
     def hold(self, count: int) -> None:
         """Count bytes of a body.

@@ -1,7 +1,7 @@
 """What every handler works with, and how it answers."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import blake2b
 from typing import Final, TypeVar
 
@@ -36,6 +36,8 @@ class Site(Struct, frozen=True, kw_only=True):
     prefix: str
     max_body_bytes: int
     deadline_s: float
+    write_metrics: Callable[[str], tuple[bytes, str]]
+    """Takes what a client accepts; may be called from any thread."""
 
 
 def find_in_path(view: View, task_type: str) -> TaskType:

@@ -24,6 +24,11 @@ if word == 'RETRY' or word == 'died' then
     write_claim(prefix, id, word == 'RETRY' and FREE or token, -now_ms, later, worker, left_ms)
     return 1
 end
-settle(prefix, id, value, word)
+if settle(prefix, id, value, word) then
+    -- No worker counts for metrics; a gateway takes it from here. What none takes is bounded, and goes away.
+    redis.call('RPUSH', prefix .. 'uncounted', id)
+    redis.call('LTRIM', prefix .. 'uncounted', -100000, -1)
+    redis.call('EXPIRE', prefix .. 'uncounted', 86400)
+end
 redis.call('DEL', key)
 return 1

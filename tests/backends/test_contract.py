@@ -23,6 +23,8 @@ from gateway.launch.launch import Launch, Lineage, record, write_receipt
 from gateway.launch.offer import PUBLISHED, Held, Known, Offer, Outcome, Published, QueueFull, Withheld
 from gateway.launch.slot import Slot
 from gateway.launch.withdrawal import Withdrawal
+from gateway.metrics.cells import Cells
+from gateway.metrics.meter import Meter
 from gateway.ports import End, Found, Ledger, Publisher, Remembered, Results, Revocation, TaskError
 from gateway.status.record import UNREADABLE, read_found
 from tests.backends.test_message import make_launch
@@ -62,7 +64,7 @@ async def backends(request: pytest.FixtureRequest) -> AsyncIterator[Backends]:
     else:
         sender = RedisSender(client, lanes=Lanes(), origin="t", deadline_s=2)
         store = OutboxStore(client, prefix="gw:", deadline_s=2)
-        publisher = OutboxPublisher(store, sender, limit=100, find_depth=lambda _: None)
+        publisher = OutboxPublisher(store, sender, limit=100, tally=Meter(Cells()), find_depth=lambda _: None)
     ledger = RedisLedger(SharedTrips(client, deadline_s=2), prefix="gw:", deadline_s=2)
     yield Backends(
         publisher,
@@ -103,11 +105,14 @@ async def test_the_first_end_stands(backends: Backends) -> None:
     await backends.offer(launch)
     end = End(status="FAILURE", finished_at=THEN, worker="w", error=TaskError(type="E", message="m"))
 
-    await backends.ledger.settle(launch.task_id, end)
-    await backends.ledger.settle(launch.task_id, End(status="SUCCESS"))
-    await backends.ledger.settle("01890000-0000-7000-8000-00000000000f", end)
+    is_first = [
+        await backends.ledger.settle(launch.task_id, end),
+        await backends.ledger.settle(launch.task_id, End(status="SUCCESS")),
+        await backends.ledger.settle("01890000-0000-7000-8000-00000000000f", end),
+    ]
     remembered = await backends.recall(launch.task_id)
 
+    assert [True, False, False] == is_first
     assert remembered is not None
     assert end == remembered.end
     assert await backends.recall("01890000-0000-7000-8000-00000000000f") is None

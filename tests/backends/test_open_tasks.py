@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from redis import Redis as WorkerRedis
 from redis.asyncio import Redis
 
 from gateway.backends.memory import MemoryBackend
@@ -15,6 +16,9 @@ from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.trips import SharedTrips
 from gateway.launch.offer import Offer
 from gateway.ports import End, Ledger, OpenTasks, Publisher, Remembered, Run, Slice
+from gateway.worker.ledger import Ledger as WorkerLedger
+from gateway.worker.ledger import Run as WorkerRun
+from gateway.worker.ledger import describe_end
 from tests.backends.test_message import make_launch
 
 IDS = [f"01890000-0000-7000-8000-{number:012x}" for number in range(5)]
@@ -75,11 +79,11 @@ async def test_what_has_ended_is_open_no_more(world: World) -> None:
     await world.ledger.settle(IDS[0], End(status="REVOKED"))
     await world.open_tasks.take("", count=1)
 
-    is_written = await world.open_tasks.settle({IDS[0]: FAILED, IDS[1]: FAILED}, started={})
+    first = await world.open_tasks.settle({IDS[0]: FAILED, IDS[1]: FAILED}, started={})
     left = await world.open_tasks.take("", count=9)
     failed = await world.open_tasks.trim("FAILURE", "", count=9)
 
-    assert is_written
+    assert frozenset({IDS[1]}) == first
     assert [End(status="REVOKED"), FAILED] == [(await world.recall(each)).end for each in IDS[:2]]
     assert left is not None
     assert failed is not None
@@ -137,15 +141,31 @@ async def test_one_process_at_a_time_and_none_that_slept(client: Redis) -> None:
 
     takes = [await first.take("", count=1) is not None, await second.take("", count=1) is not None]
     await client.delete("gw:settler")  # as by expiry
-    is_written = [await first.settle({IDS[0]: FAILED}, started={})]
+    written = [await first.settle({IDS[0]: FAILED}, started={})]
     await client.delete("gw:settler")
     takes.append(await second.take("", count=1) is not None)
-    is_written += [
+    written += [
         await first.settle({IDS[0]: FAILED}, started={}),
         await second.settle({IDS[0]: End(status="SUCCESS")}, started={}),
     ]
 
     assert [True, False, True] == takes
-    assert [False, False, True] == is_written
+    assert [frozenset(), frozenset(), frozenset({IDS[0]})] == written
     assert b'{"status":"SUCCESS"}' == await client.get(f"gw:end:{IDS[0]}")
     assert 0 < await client.pttl("gw:settler") <= 200
+
+
+async def test_an_end_that_a_worker_wrote_is_taken_once(client: Redis, valkey_url: str) -> None:
+    """Of all gateways one gets to count it; an end that stood already is not told again."""
+    publisher = RedisPublisher(client, prefix="gw:", lanes=Lanes(), origin="t", deadline_s=2)
+    await publisher.publish([Offer(launch=make_launch(task_id=each)) for each in IDS[:2]])
+    gateways = [RedisOpenTasks(client, prefix="gw:", deadline_s=2) for _ in range(2)]
+    with WorkerRedis.from_url(f"{valkey_url[:-1]}5") as worker:
+        kit = WorkerLedger(worker, prefix="gw:", lease_s=5)
+        for task_id in (*IDS[:2], IDS[0]):
+            run = WorkerRun(task_id, "", "w@host", 0, 0.0)
+            kit.finish(run, "SUCCESS", describe_end(run, "SUCCESS"))
+
+    taken = [await gateway.take_ended(count=9) for gateway in gateways]
+
+    assert [tuple(IDS[:2]), ()] == taken

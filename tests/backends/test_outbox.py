@@ -13,6 +13,8 @@ from gateway.backends.redis.connection import connect
 from gateway.errors import BrokerUnavailableError
 from gateway.launch.launch import Launch
 from gateway.launch.offer import Offer, Published
+from gateway.metrics.cells import Cells
+from gateway.metrics.meter import Meter
 from tests.backends.test_message import make_launch
 from tests.backends.test_publisher import IDS
 from tests.faults.proxy import FaultProxy, proxied
@@ -57,7 +59,7 @@ async def wired(valkey_url: str) -> AsyncIterator[tuple[Redis, FaultProxy]]:
 def make_publisher(client: Redis, broker: Broker) -> OutboxPublisher:
     """Join the two."""
     store = OutboxStore(client, prefix="gw:", deadline_s=DEADLINE_S)
-    return OutboxPublisher(store, broker, limit=100, find_depth=lambda _: None)
+    return OutboxPublisher(store, broker, limit=100, tally=Meter(Cells()), find_depth=lambda _: None)
 
 
 async def test_a_launch_that_was_left_to_the_sweeper_is_not_sent_too(

@@ -98,6 +98,7 @@ def make_site(
         prefix="/api/celery",
         max_body_bytes=4096,
         deadline_s=2.0,
+        write_metrics=lambda accept: (b"", accept),
     )
 
 

@@ -7,6 +7,8 @@ import msgspec
 import pytest
 
 from gateway.backends.memory import MemoryBackend
+from gateway.metrics.cells import Cells
+from gateway.metrics.meter import Meter
 from gateway.web.app import build_app
 from gateway.web.entrance import Entrance, Seen
 from gateway.web.shedding import Shedder
@@ -39,7 +41,7 @@ def notes() -> Notes:
 def entrance(backend: MemoryBackend, notes: Notes) -> Entrance:
     """The whole of what serves, as the runtime puts it together."""
     shedder = Shedder(build_app(make_site(backend)), max_requests=9, max_waits=9, max_body_bytes=4096)
-    entrance = Entrance(shedder, log=notes)
+    entrance = Entrance(shedder, tally=Meter(Cells()), log=notes)
     entrance.marks = ((b"gateway-generation", b"7"),)
     return entrance
 

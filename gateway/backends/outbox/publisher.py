@@ -21,7 +21,7 @@ from gateway.killpoints import reach
 from gateway.launch.launch import Launch
 from gateway.launch.offer import Offer, Outcome, Published, QueueFull, Withheld
 from gateway.launch.withdrawal import Taking, Withdrawal
-from gateway.ports import Revocation
+from gateway.ports import Revocation, Tally
 
 PASSING = frozenset({"broker_unavailable", "broker_busy"})
 """Failures that end by themselves; any other one would meet the message again."""
@@ -45,12 +45,13 @@ class OutboxPublisher:
     """Records launches in the ledger, and sends their messages through any broker."""
 
     def __init__(
-        self, store: OutboxStore, sender: Sender, *, limit: int, find_depth: Callable[[str], int | None]
+        self, store: OutboxStore, sender: Sender, *, limit: int, tally: Tally, find_depth: Callable[[str], int | None]
     ) -> None:
         """Take the ledger's side and the broker's; `find_depth` tells how many messages wait in a queue, if known."""
         self._store = store
         self._sender = sender
         self._limit = limit
+        self._tally = tally
         self._find_depth = find_depth
         self._away_until = 0.0
         self._writing: set[asyncio.Task[None]] = set()
@@ -117,6 +118,7 @@ class OutboxPublisher:
         try:
             await self._send(launch, term)
         except UncertainPublishError:
+            self._tally.note_uncertain()
             self._leave_alone()
             return replace(outcome, is_parked=True)
         except BrokerUnavailableError as error:

@@ -13,7 +13,7 @@ from gateway.backends.outbox.sender import Sender
 from gateway.backends.outbox.store import OutboxStore
 from gateway.errors import BackendError, BrokerUnavailableError, UncertainPublishError
 from gateway.launch.launch import Launch
-from gateway.ports import Results
+from gateway.ports import Results, Tally
 
 EVERY_S = 1.0
 AT_ONCE = 128
@@ -24,10 +24,11 @@ _log = structlog.get_logger("gateway.outbox")
 class Sweeper:
     """Empties the outbox of one ledger into one broker."""
 
-    def __init__(self, store: OutboxStore, sender: Sender, results: Results) -> None:
+    def __init__(self, store: OutboxStore, sender: Sender, results: Results, *, tally: Tally) -> None:
         self._store = store
         self._sender = sender
         self._results = results
+        self._tally = tally
         self._is_broker_back = False
 
     async def run(self) -> None:
@@ -72,8 +73,10 @@ class Sweeper:
             # What a worker has heard of was sent, though nobody saw it confirmed.
             if not is_known:
                 await self._sender.send(launch, within_s=self._store.deadline_s, not_after=not_after)
+                self._tally.note_resent()
             await self._store.clear(launch.task_id)
         except UncertainPublishError:
+            self._tally.note_uncertain()
             return False
         except BrokerUnavailableError:
             if time.monotonic() < not_after:  # later it is in the hands of whoever has the lease by then

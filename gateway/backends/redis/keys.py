@@ -7,6 +7,7 @@
 | `run:<id>` | string | what events told of its run | as its row |
 | `claim:<id>` | string | who runs it, by a worker with the kit: until when, the run's token, retries, the worker | as its row; deleted at the end of the run |
 | `revoke:<id>` | string | the wish that it not run | as its row |
+| `uncounted` | list | tasks whose end a worker wrote down itself, until a gateway counts it; the newest 100,000 | a day |
 | `revoked` | sorted set | revokes of which nobody knows yet that they hold, by time; the newest 10,000 | as the longest row |
 | `chain:<id>` | string | the ids of its retries, one behind the other | `keep_s` of the last of them |
 | `open` | sorted set | launches whose end nobody has seen, by id, that is by time | the longest `keep_s` after the last launch |

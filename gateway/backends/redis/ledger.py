@@ -63,10 +63,11 @@ class RedisLedger:
         width = len(_PARTS)
         return [_remember(*values[at : at + width]) for at in range(0, len(values), width)]
 
-    async def settle(self, task_id: str, end: End) -> None:
+    async def settle(self, task_id: str, end: End) -> bool:
         """Write down how a task ended; the first one stands."""
         value = msgspec.json.encode(end)
-        await await_ledger(self._trips.ask(("EVAL", SETTLE, 0, self._prefix, task_id, value, end.status)))
+        [is_first] = await await_ledger(self._trips.ask(("EVAL", SETTLE, 0, self._prefix, task_id, value, end.status)))
+        return bool(is_first)
 
     async def keep(self, claim: Claim) -> bytes | None:
         """Keep what was claimed under a key that is free; return what is kept under one that is not."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from redis.asyncio import Redis
@@ -23,6 +23,7 @@ class RedisOpenTasks:
     """Walks the sets `open` and `ended:<status>`, under a lease."""
 
     def __init__(self, client: Redis, *, prefix: str, deadline_s: float, lease_s: float = LEASE_S) -> None:
+        self._client = client
         self._prefix = prefix
         self._deadline_s = deadline_s
         self._lease = Lease(client, key=f"{prefix}settler", lease_s=lease_s)
@@ -35,7 +36,7 @@ class RedisOpenTasks:
         """Drop what has expired of the next tasks that ended with a status."""
         return await self._sift(f"ended:{status}", after, count)
 
-    async def settle(self, ends: Mapping[str, End], *, started: Mapping[str, str | None]) -> bool:
+    async def settle(self, ends: Mapping[str, End], *, started: Mapping[str, str | None]) -> frozenset[str]:
         """Write down ends and starts."""
         written: list[Any] = [len(ends)]
         for task_id, end in ends.items():
@@ -43,7 +44,14 @@ class RedisOpenTasks:
         for task_id, worker in started.items():
             written += (task_id, worker or "")
         async with self._guarded():
-            return bool(await self._lease.run(SETTLE_MANY, self._prefix, *written))
+            answer = await self._lease.run(SETTLE_MANY, self._prefix, *written)
+        return frozenset(each.decode() for each in answer or ())
+
+    async def take_ended(self, *, count: int) -> tuple[str, ...]:
+        """Take some tasks whose end a worker wrote down itself."""
+        async with self._guarded():
+            taken = await self._client.lpop(f"{self._prefix}uncounted", count)
+        return tuple(each.decode() for each in cast("list[bytes] | None", taken) or ())
 
     async def _sift(self, name: str, after: str, count: int) -> Slice | None:
         async with self._guarded():

@@ -2,12 +2,12 @@
 --
 -- ARGV, behind the lease's: the ledger's prefix; how many have ended; for each its id, its end as JSON and its status;
 -- then for each that has started its id and its worker, or nothing for one that is not known.
--- Answers with the token and how many were settled; with the token alone, and nothing is written, when the lease was lost.
+-- Answers with the token and the ids of those whose first end this was; with the token alone, and nothing is written, when the lease was lost.
 
 if token ~= ARGV[2] then return {tonumber(token)} end
-local prefix, ended, first = ARGV[4], tonumber(ARGV[5]), 0
+local prefix, ended, answer = ARGV[4], tonumber(ARGV[5]), {tonumber(token)}
 for at = 6, 6 + 3 * (ended - 1), 3 do
-    if settle(prefix, ARGV[at], ARGV[at + 1], ARGV[at + 2]) then first = first + 1 end
+    if settle(prefix, ARGV[at], ARGV[at + 1], ARGV[at + 2]) then answer[#answer + 1] = ARGV[at] end
 end
 
 -- An expired record must not turn a status back; whoever noted a moment knows more.
@@ -23,4 +23,4 @@ local function note_start(id, worker)
 end
 
 for at = 6 + 3 * ended, #ARGV, 2 do note_start(ARGV[at], ARGV[at + 1]) end
-return {tonumber(token), first}
+return answer
