@@ -6,7 +6,7 @@ started and what stopped with the process.
 
 import os
 import socket
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ from gateway.backends.kombu.depths import KombuDepths
 from gateway.backends.kombu.existing import ExistingApp
 from gateway.backends.kombu.sender import KombuSender
 from gateway.backends.kombu.workers import CeleryWorkers
+from gateway.backends.no_audit import NoAudit
 from gateway.backends.observing.gauges import Gauges
 from gateway.backends.observing.heartbeats import Heartbeats
 from gateway.backends.observing.observer import Observer
@@ -31,6 +32,7 @@ from gateway.backends.outbox.publisher import OutboxPublisher
 from gateway.backends.outbox.sender import Sender, SplitSender
 from gateway.backends.outbox.store import OutboxStore
 from gateway.backends.outbox.sweeper import Sweeper
+from gateway.backends.redis.audit import RedisAudit
 from gateway.backends.redis.backlog import RedisBacklog
 from gateway.backends.redis.connection import connect
 from gateway.backends.redis.depths import RedisDepths
@@ -71,8 +73,9 @@ class Parts:
         name_queues: Callable[[], Iterable[str]],
         tally: Tally,
         existing: ExistingApp | None = None,
+        write_deeds: Callable[[Sequence[bytes]], None] | None = None,
     ) -> None:
-        """`name_queues` names the queues of the present catalog."""
+        """`name_queues` names the queues of the present catalog; `write_deeds` gets the records of the audit, for the log."""
         self._settings = settings
         self._existing = existing
         self._deadline_s = deadline_s
@@ -99,6 +102,7 @@ class Parts:
         heard = self._subscribe(settings.redis_url, LedgerUnavailableError, "the ledger")
         self.changes = self._make_changes(heard)
         self.reload_calls = ReloadCalls(self._share_trips(settings.redis_url), heard, prefix=settings.key_prefix)
+        self.audit = self._make_audit(write_deeds)
         observer, gauges = self._make_observer(heartbeats, roster), self._make_gauges(roster, name_queues)
         self.runs += (self._make_settler().run, observer.run, gauges.run)
 
@@ -115,6 +119,7 @@ class Parts:
             history=self.history,
             feed=self.feed,
             tally=self._tally,
+            audit=self.audit,
             deadline_s=self._deadline_s,
         )
 
@@ -180,6 +185,17 @@ class Parts:
         depths = KombuDepths(self._make_celery(), deadline_s=self._deadline_s)
         self.closing.callback(depths.close)
         return depths
+
+    def _make_audit(self, write_deeds: Callable[[Sequence[bytes]], None] | None) -> RedisAudit | NoAudit:
+        settings = self._settings
+        if not settings.audit_limit:
+            return NoAudit()
+        trips = self._share_trips(settings.redis_url)
+        limit, prefix = settings.audit_limit, settings.key_prefix
+        audit = RedisAudit(trips, self.ledger, prefix=prefix, limit=limit, write_lines=write_deeds)
+        self.runs.append(audit.run)
+        self.closing.push_async_callback(audit.write)
+        return audit
 
     def _make_settler(self) -> Settler:
         settings = self._settings

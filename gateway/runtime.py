@@ -35,8 +35,10 @@ from gateway.reload import Reloader
 from gateway.settings import Settings, is_redis, mask_url
 from gateway.signals import on_signals
 from gateway.web.app import build_app
+from gateway.web.auditing import Auditor
 from gateway.web.cors import Cors, read_origins
 from gateway.web.entrance import Entrance
+from gateway.web.origin import read_networks
 from gateway.web.shedding import Shedder
 from gateway.web.site import Site
 
@@ -77,7 +79,12 @@ class Runtime:
         self._deadline_s = settings.deadline_s * DEADLINE_SHARE
         self._meter = Meter(Cells(find_folder(os.environ)))
         self._parts = Parts(
-            settings, deadline_s=self._deadline_s, name_queues=self._name_queues, tally=self._meter, existing=existing
+            settings,
+            deadline_s=self._deadline_s,
+            name_queues=self._name_queues,
+            tally=self._meter,
+            existing=existing,
+            write_deeds=None if log is None else log.note_deeds,
         )
         deployment = describe_deployment(settings, route=existing.route if existing else None)
         self._reloader = Reloader(
@@ -89,7 +96,7 @@ class Runtime:
             clock=read_clock,
         )
         self._shedder = Shedder(
-            self._dispatch,
+            self._audit() if settings.audit_limit else self._dispatch,
             max_requests=settings.max_requests,
             max_waits=settings.max_waits,
             max_body_bytes=settings.max_body_bytes,
@@ -108,6 +115,12 @@ class Runtime:
             await self._live(receive, send)
         else:
             await self._entrance(scope, receive, send)
+
+    def _audit(self) -> Auditor:
+        settings = self._settings
+        trusted = read_networks(settings.trusted_proxies)
+        audit = self._parts.audit
+        return Auditor(self._dispatch, audit, prefix=settings.prefix, trusted=trusted, clock=read_clock)
 
     def describe(self) -> ConfigState:
         """Return the state of the configuration."""

@@ -35,6 +35,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     cors_origins: Annotated[
         str, Meta(description="Exact origins whose pages may ask, as https://app.example,https://other.example.")
     ] = ""
+    trusted_proxies: Annotated[
+        str, Meta(description="Addresses and networks of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8.")
+    ] = ""
+    audit_limit: Annotated[int, Meta(ge=0, description="Records of who did what that are kept; 0 keeps none.")] = (
+        100_000
+    )
     token_keys: Annotated[
         str, Meta(description="The public keys (JWKS) of an issuer of tokens: a file, or an https URL.")
     ] = ""

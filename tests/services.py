@@ -5,6 +5,7 @@ from typing import Any
 from gateway.backends.memory import MemoryBackend, MemoryResults
 from gateway.backends.memory_changes import MemoryChanges
 from gateway.backends.memory_index import MemoryHistory
+from gateway.backends.no_audit import NoAudit
 from gateway.flows.services import Services
 from gateway.metrics.cells import Cells
 from gateway.metrics.meter import Meter
@@ -23,5 +24,6 @@ def make_services(backend: MemoryBackend, **others: Any) -> Services:
         "history": MemoryHistory(backend),
         "feed": changes.feed,
         "tally": Meter(Cells()),
+        "audit": NoAudit(),
     }
     return Services(**ports | others)

@@ -52,6 +52,8 @@ class Accepted(Struct, frozen=True):
 
     receipt: Receipt
     is_replay: bool = False
+    launch: Launch | None = None
+    """What was launched, where something was."""
 
 
 async def launch(wish: Wish, view: View, services: Services, *, prefix: str, key: Key | None = None) -> Accepted:
@@ -68,8 +70,8 @@ async def launch(wish: Wish, view: View, services: Services, *, prefix: str, key
 
 async def launch_batch(
     batch: BatchBody, view: View, services: Services, *, prefix: str
-) -> tuple[str, list[Receipt | GatewayError]]:
-    """Launch the items of a batch; its id, and for each item, in their order, a receipt or why there is none.
+) -> tuple[str, list[Accepted | GatewayError]]:
+    """Launch the items of a batch; its id, and for each item, in their order, what was accepted or why nothing was.
 
     Raises: RefusedParamsError with every fault of every item, if one depends on all and any is not sound.
     """
@@ -155,7 +157,7 @@ async def accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: 
     Raises: LaunchError or BackendError for one that is no launch.
     """
     if outcome is PUBLISHED:
-        return Accepted(write_receipt(offer.launch, prefix=prefix))
+        return Accepted(write_receipt(offer.launch, prefix=prefix), launch=offer.launch)
     match outcome:
         case Published(replaced=replaced, is_parked=is_parked):
             receipt = write_receipt(offer.launch, prefix=prefix)
@@ -163,7 +165,9 @@ async def accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: 
                 receipt = replace(
                     receipt, message=f"{receipt.message}: its broker is away, and gets it when it is back"
                 )
-            return Accepted(await _replace(receipt, replaced, services, due=due) if replaced else receipt)
+            if replaced:
+                receipt = await _replace(receipt, replaced, services, due=due)
+            return Accepted(receipt, launch=offer.launch)
         case Known(remembrance=remembrance, number=number):
             return Accepted(replay(offer.claims[number], remembrance), is_replay=True)
         case Held(holders=holders):
@@ -179,9 +183,9 @@ async def accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: 
 
 async def _accept_item(
     offer: Offer, outcome: Outcome, services: Services, *, prefix: str, due: float
-) -> Receipt | GatewayError:
+) -> Accepted | GatewayError:
     try:
-        return (await accept(offer, outcome, services, prefix=prefix, due=due)).receipt
+        return await accept(offer, outcome, services, prefix=prefix, due=due)
     except GatewayError as error:
         return error
 

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from gateway.catalog.view import View
 from gateway.errors import BackendError, ForgottenTaskError, UnknownTaskError
 from gateway.launch.task_id import is_minted_here, is_task_id
-from gateway.ports import Changes, Feed, History, Ledger, Publisher, Remembered, Results, Tally, TaskLog, Workers
+from gateway.ports import Audit, Changes, Feed, History, Ledger, Publisher, Remembered, Results, Tally, TaskLog, Workers
 from gateway.status.record import ResultRecord, read_found
 
 JUST_BEGUN = 0.9
@@ -52,6 +52,7 @@ class Services(Struct, frozen=True, kw_only=True):
     history: History
     feed: Feed
     tally: Tally
+    audit: Audit
     deadline_s: float = 2.0
     """Longest time that an answer may take which has nobody to wait for."""
     clock: Callable[[], datetime] = read_clock

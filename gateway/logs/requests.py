@@ -4,6 +4,7 @@ It must never hold what a caller sent, but for a request id of bounded shape: no
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,6 +18,8 @@ from gateway.web.entrance import Seen
 TOGETHER_S: Final = 0.05
 """Lines of so long a time leave in one write."""
 _log = structlog.get_logger("gateway.requests")
+_audit_log = structlog.get_logger("gateway.audit")
+_DEED_HEAD: Final = b'{"event":"audit","level":"info","logger":"gateway.audit",'
 _encode = msgspec.json.Encoder().encode
 
 
@@ -63,6 +66,14 @@ class RequestLog:
         else:
             members = {name: getattr(line, name) for name in line.__struct_fields__[4:]}
             _log.info("request", **{name: value for name, value in members.items() if value is not None})
+
+    def note_deeds(self, lines: Sequence[bytes]) -> None:
+        """Write down records of the audit, each one JSON object."""
+        for line in lines:
+            if self._is_json:
+                self._gather(_DEED_HEAD + line[1:])
+            else:
+                _audit_log.info("audit", **msgspec.json.decode(line))
 
     def _gather(self, line: bytes) -> None:
         if not self._lines:

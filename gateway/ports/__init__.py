@@ -2,6 +2,7 @@
 
 from gateway.ports.fleet import Fleet, muster
 from gateway.ports.protocols import (
+    Audit,
     Authenticator,
     Backlog,
     Changes,
@@ -42,6 +43,7 @@ from gateway.ports.worker import WorkerView
 
 __all__ = [
     "ALL_TASKS",
+    "Audit",
     "Authentication",
     "Authenticator",
     "Backlog",

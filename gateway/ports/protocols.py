@@ -7,9 +7,10 @@ without being a coroutine has asked by the time it returns: two of them, called 
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.access.caller import Caller
+from gateway.access.deed import Deed
 from gateway.launch.idempotency import Claim
 from gateway.launch.offer import Offer, Outcome
 from gateway.launch.withdrawal import Taking, Withdrawal
@@ -209,6 +210,16 @@ class Workers(Protocol):
 
     async def revoke(self, task_ids: Sequence[str], *, terminate: bool, signal: str) -> None:
         """Ask every worker that is alive not to run tasks, or to stop them."""
+
+
+class Audit(Protocol):
+    """Keeps who did what, a bounded number of records."""
+
+    def note(self, deed: Deed, *, params: Mapping[str, Any] | None = None) -> None:
+        """Take a deed, and never wait; of `params`, which hold nothing secret, a digest is kept."""
+
+    async def read(self, before: str | None, *, count: int) -> list[tuple[str, Deed]]:
+        """Return the records behind a position, the newest first, each with its own."""
 
 
 class Authenticator(Protocol):

@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 
 from gateway.ports import Authenticator
 from gateway.web.answers import make_response
+from gateway.web.audit import make_audit_handlers
 from gateway.web.catalog import make_catalog_handlers
 from gateway.web.config import make_config_handlers
 from gateway.web.docs import make_docs_handlers
@@ -40,6 +41,7 @@ def build_app(site: Site, authenticator: Authenticator | None = None) -> LaunchD
         *make_health_handlers(site),
         *make_metrics_handlers(site),
         *make_docs_handlers(site),
+        *make_audit_handlers(site),
     ]
     check_handlers(handlers)
     framework = Litestar(

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
+from gateway.web.auditing import note
 from gateway.web.reading import NoQuery, read_query
 from gateway.web.site import Site, answer
 
@@ -20,6 +21,8 @@ def make_config_handlers(site: Site) -> list[HTTPRouteHandler]:
     @post(f"{site.prefix}/config/reload", status_code=200, right="reload")
     async def reload_config(request: Request[Any, Any, Any]) -> Response[bytes]:
         read_query(request.scope, NoQuery)
-        return answer(await site.config.reload())
+        state = await site.config.reload()
+        note(request.scope, "reload")
+        return answer(state)
 
     return [show_config, reload_config]

@@ -14,6 +14,7 @@ from gateway.flows.revoking import Stop
 from gateway.flows.revoking import revoke as revoke_task
 from gateway.launch.request import read_retry_body
 from gateway.launch.task_id import is_task_id
+from gateway.web.auditing import note, note_launch
 from gateway.web.facts import TASK_ID
 from gateway.web.gate import KNOWN, find_view
 from gateway.web.launching import REPLAYED, read_caller_key
@@ -52,7 +53,9 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
         query = read_query(request.scope, RevokeQuery)
         stop = Stop(terminate=query.terminate, signal=query.signal)
         revoking = revoke_task(task_id, find_view(request.scope, site), site.services, prefix=site.prefix, stop=stop)
-        return answer(await in_time(revoking, site))
+        revoked = await in_time(revoking, site)
+        note(request.scope, "revoke", task_id=task_id)
+        return answer(revoked)
 
     @post(f"{path}/retry", status_code=200, right=KNOWN)
     async def retry(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
@@ -63,6 +66,7 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
         key = read_caller_key(request.scope, view)
         accepted = await retry_task(task_id, body, view, site.services, prefix=site.prefix, key=key)
         _note(accepted.receipt.task_id, request)
+        note_launch(request.scope, "retry", accepted)
         return answer(accepted.receipt, headers=REPLAYED if accepted.is_replay else {})
 
     return [follow, show_result, revoke, retry]

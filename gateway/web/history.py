@@ -11,6 +11,7 @@ from gateway.flows.bulk import retry_many, revoke_many
 from gateway.flows.history import browse
 from gateway.history.filters import Filters
 from gateway.launch.task_id import TaskId
+from gateway.web.auditing import note_many
 from gateway.web.gate import KNOWN, find_view
 from gateway.web.reading import read_json, read_query
 from gateway.web.site import Site, answer, in_time
@@ -62,13 +63,21 @@ def make_history_handlers(site: Site) -> list[HTTPRouteHandler]:
     async def retry(request: Request[Any, Any, Any]) -> Response[bytes]:
         is_dry_run = read_query(request.scope, BulkQuery).dry_run
         body, view = await read_json(request), find_view(request.scope, site)
-        return answer(await retry_many(body, view, site.services, dry_run=is_dry_run, prefix=site.prefix))
+        retried = await retry_many(body, view, site.services, dry_run=is_dry_run, prefix=site.prefix)
+        if retried.retried:
+            ids = [each.retried_as for each in retried.items if each.retried_as]
+            note_many(request.scope, "retry_many", ids, count=retried.retried)
+        return answer(retried)
 
     @post(f"{site.prefix}/tasks/revoke", status_code=200, right=KNOWN)
     async def revoke(request: Request[Any, Any, Any]) -> Response[bytes]:
         is_dry_run = read_query(request.scope, BulkQuery).dry_run
         body = await read_json(request)
         view = find_view(request.scope, site)
-        return answer(await revoke_many(body, view, site.services, dry_run=is_dry_run))
+        revoked = await revoke_many(body, view, site.services, dry_run=is_dry_run)
+        if revoked.revoked:
+            ids = [each.task_id for each in revoked.items if each.outcome == "revoked"]
+            note_many(request.scope, "revoke_many", ids, count=revoked.revoked)
+        return answer(revoked)
 
     return [find, retry, revoke]

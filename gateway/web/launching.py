@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from gateway.catalog.view import View
 from gateway.errors import BackendError, GatewayError
-from gateway.flows.launching import Key, launch, launch_batch, rehearse
+from gateway.flows.launching import Accepted, Key, launch, launch_batch, rehearse
 from gateway.flows.waiting import wait_for_change
 from gateway.killpoints import reach
 from gateway.launch.batch import read_batch_body
@@ -26,7 +26,8 @@ from gateway.status.interpreting import is_final
 from gateway.status.status import TaskStatus
 from gateway.web.answers import Answer, Receive, Scope, Send, send_answer, write_json
 from gateway.web.attending import attending, read_preferred_wait
-from gateway.web.facts import ROUTE, TASK_ID, WAITING
+from gateway.web.auditing import note_launch, note_refused_item
+from gateway.web.facts import ROUTE, TASK_ID, TASK_TYPE, WAITING
 from gateway.web.gate import find_view
 from gateway.web.problems import Problem, answer_error, answer_status, describe_error
 from gateway.web.reading import NoQuery, find_header, read_body, read_query, read_query_members
@@ -127,7 +128,7 @@ class LaunchDoor:
         site = self._site
         batch = read_batch_body(parse_body(await self._read(scope, receive)))
         batch_id, outcomes = await launch_batch(batch, find_view(scope, site), site.services, prefix=site.prefix)
-        items = [_show_item(each, instance=scope["path"]) for each in outcomes]
+        items = [_show_item(each, scope=scope) for each in outcomes]
         return write_json(BatchAnswer(batch_id=batch_id, items=items))
 
     async def _launch(
@@ -135,11 +136,14 @@ class LaunchDoor:
     ) -> Answer:
         site = self._site
         view = find_view(scope, site)
+        if wish.task_type in view.catalog.task_types:
+            scope[TASK_TYPE] = wish.task_type
         if is_dry_run:
             return write_json(rehearse(wish, view, site.services))
         key = read_caller_key(scope, view)
         accepted = await launch(wish, view, site.services, prefix=site.prefix, key=key)
         scope[TASK_ID] = accepted.receipt.task_id
+        note_launch(scope, "launch", accepted)
         receipt, headers = accepted.receipt, dict(REPLAYED) if accepted.is_replay else {}
         if status is HTTPStatus.ACCEPTED:
             headers["Location"] = receipt.status_url
@@ -191,7 +195,9 @@ def _refuse_method(scope: Scope) -> Answer:
     return answer_status(HTTPStatus.METHOD_NOT_ALLOWED, detail=detail, scope=scope, headers={"Allow": "POST"})
 
 
-def _show_item(outcome: Receipt | GatewayError, *, instance: str) -> BatchItem:
-    if isinstance(outcome, Receipt):
-        return BatchItem(receipt=outcome)
-    return BatchItem(problem=describe_error(outcome, instance=instance))
+def _show_item(outcome: Accepted | GatewayError, *, scope: Scope) -> BatchItem:
+    if isinstance(outcome, Accepted):
+        note_launch(scope, "launch", outcome)
+        return BatchItem(receipt=outcome.receipt)
+    note_refused_item(scope, outcome.code)
+    return BatchItem(problem=describe_error(outcome, instance=scope["path"]))

@@ -14,6 +14,7 @@ from gateway.ports import ConfigState
 from gateway.stats.drift import Drift
 from gateway.stats.stats import Stats
 from gateway.status.status import RevokeAnswer, TaskStatus
+from gateway.web.audit import AuditPage, AuditQuery
 from gateway.web.catalog import CatalogQuery
 from gateway.web.door import FollowQuery
 from gateway.web.following import RevokeQuery
@@ -249,6 +250,17 @@ OPERATIONS = (
         tag="Operations",
         answers={"200": ("What is served now.", ConfigState)},
         problems=(422, 500),
+    ),
+    Operation(
+        method="get",
+        path="/audit",
+        right="audit",
+        operation_id="showAudit",
+        summary="Show who did what, the newest first",
+        tag="Operations",
+        query=AuditQuery,
+        answers={"200": ("One page of records.", AuditPage)},
+        problems=(422, *OUTAGE),
     ),
     Operation(
         method="get",

@@ -1,0 +1,17 @@
+"""The audit of a gateway that keeps none."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.access.deed import Deed
+
+
+class NoAudit:
+    """Forgets at once."""
+
+    def note(self, deed: Deed, *, params: Mapping[str, Any] | None = None) -> None:
+        """Keep nothing."""
+
+    async def read(self, before: str | None, *, count: int) -> list[tuple[str, Deed]]:  # noqa: ARG002 - the port's
+        """Find nothing."""
+        return []

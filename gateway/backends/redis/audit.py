@@ -1,0 +1,125 @@
+"""The audit in Redis: one stream, bounded, the same for all gateways.
+
+What comes in: deeds, never waited for. What goes out: the same, written together a few times a second, to the stream and to
+the log. A process that dies loses what it had not written, a fraction of a second; while the ledger is away a bounded number
+waits, and what is lost beyond that is counted and said.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from gateway.access.deed import Deed, digest_params
+from gateway.backends.redis.ledger import RedisLedger
+from gateway.backends.redis.scripts import load_script
+from gateway.backends.redis.trips import SharedTrips, await_ledger
+from gateway.errors import BackendError
+
+TOGETHER_S: Final = 0.1
+AT_ONCE: Final = 200
+"""Records of one write: more would hold up whoever else waits for Redis, or for this process."""
+MOST_HELD: Final = 20_000
+MOST_STRANGERS: Final = 100
+"""Addresses of unknown callers that are told apart within a moment: they must not write the audit full."""
+KEEP_S: Final = 31_536_000
+UNKNOWN: Final = "unauthorized"
+APPEND: Final = load_script("audit_append")
+_Noted = tuple[Deed, Mapping[str, Any] | None]
+_ENCODER = msgspec.json.Encoder()
+_log = structlog.get_logger("gateway.audit")
+
+
+class RedisAudit:
+    """Keeps deeds."""
+
+    def __init__(
+        self,
+        trips: SharedTrips,
+        ledger: RedisLedger,
+        *,
+        prefix: str,
+        limit: int,
+        write_lines: Callable[[Sequence[bytes]], None] | None = None,
+    ) -> None:
+        """`write_lines` gets each record as JSON, for the log."""
+        self.lost = 0
+        """Records that nobody will find, since the process began."""
+        self._trips = trips
+        self._ledger = ledger
+        self._key = f"{prefix}audit"
+        self._limit = limit
+        self._write_lines = write_lines
+        self._noted: deque[_Noted] = deque()
+        self._strangers: dict[str, Deed] = {}
+        self._lines: deque[bytes] = deque()
+
+    def note(self, deed: Deed, *, params: Mapping[str, Any] | None = None) -> None:
+        """Take a deed; it is written soon."""
+        if deed.outcome == UNKNOWN:
+            self._note_stranger(deed)
+        elif len(self._noted) < MOST_HELD:
+            self._noted.append((deed, params))
+        else:
+            self.lost += 1
+
+    async def read(self, before: str | None, *, count: int) -> list[tuple[str, Deed]]:
+        """Return the records behind a position, the newest first, each with its own.
+
+        Raises: BackendError.
+        """
+        start = "+" if before is None else f"({before}"
+        [entries] = await await_ledger(self._trips.ask(("XREVRANGE", self._key, start, "-", "COUNT", count)))
+        return [(entry_id.decode(), msgspec.json.decode(flat[1], type=Deed)) for entry_id, flat in entries]
+
+    async def run(self) -> None:
+        """Write what was noted, again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(TOGETHER_S)
+            await self.write()
+
+    async def write(self) -> None:
+        """Write what was noted; what cannot be written now is kept for later, as far as there is room."""
+        try:
+            identity = await self._ledger.identity() if self._noted else b""
+            while self._noted or self._strangers:
+                self._encode(identity)
+                await asyncio.sleep(0)
+            while self._lines:
+                some = list(islice(self._lines, AT_ONCE))
+                await await_ledger(self._trips.ask(("EVAL", APPEND, 0, self._key, self._limit, KEEP_S, *some)))
+                for _ in some:
+                    self._lines.popleft()
+        except BackendError as error:
+            self._make_room(error)
+
+    def _note_stranger(self, deed: Deed) -> None:
+        """Count the refusals of callers that nobody knows, by the address they come from."""
+        origin = deed.origin if deed.origin in self._strangers or len(self._strangers) < MOST_STRANGERS else ""
+        known = self._strangers.get(origin)
+        self._strangers[origin] = (
+            replace(deed, origin=origin) if known is None else replace(known, count=known.count + 1)
+        )
+
+    def _encode(self, identity: bytes) -> None:
+        strangers, self._strangers = self._strangers, {}
+        lines = [_ENCODER.encode(each) for each in strangers.values()]
+        for _ in range(min(AT_ONCE, len(self._noted))):
+            deed, params = self._noted.popleft()
+            digest = None if params is None else digest_params(params, identity=identity)
+            lines.append(_ENCODER.encode(replace(deed, params_digest=digest)))
+        self._lines.extend(lines)
+        if self._write_lines is not None:
+            self._write_lines(lines)
+
+    def _make_room(self, error: BackendError) -> None:
+        excess = len(self._lines) - MOST_HELD
+        for _ in range(excess):
+            self._lines.popleft()
+        self.lost += max(0, excess)
+        _log.warning("audit_unwritten", detail=str(error), waiting=len(self._lines), lost=self.lost)

@@ -1,0 +1,137 @@
+"""The audit in Redis: bounded, written together, and honest about what is lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from gateway.access.deed import Deed
+from gateway.backends.redis import audit as module
+from gateway.backends.redis.audit import RedisAudit
+from gateway.backends.redis.connection import connect
+from gateway.backends.redis.ledger import RedisLedger
+from gateway.backends.redis.trips import SharedTrips
+from gateway.demo.valkey import find_free_port
+
+AT = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+def deed(number: int = 0, **members: Any) -> Deed:
+    """Make a deed."""
+    known = {"at": AT, "action": "launch", "outcome": "accepted", "caller": f"key:{number}"}
+    return Deed(**known | members)
+
+
+@asynccontextmanager
+async def keep(url: str, **options: Any) -> AsyncIterator[tuple[RedisAudit, Redis]]:
+    """Keep an audit of its own."""
+    client = connect(url, deadline_s=1)
+    trips = SharedTrips(client, deadline_s=1)
+    ledger = RedisLedger(trips, prefix="audited:", deadline_s=1)
+    yield RedisAudit(trips, ledger, prefix="audited:", **{"limit": 1000} | options), client
+    await client.aclose()
+
+
+@pytest.fixture
+async def kept(valkey_url: str) -> AsyncIterator[tuple[RedisAudit, Redis]]:
+    """An audit on the run's Valkey."""
+    async with keep(valkey_url) as (audit, client):
+        await client.delete("audited:audit")
+        yield audit, client
+        await client.delete("audited:audit", "audited:identity")
+
+
+async def test_deeds_are_found_the_newest_first(kept: tuple[RedisAudit, Redis]) -> None:
+    """Page by page; the stream expires, and holds no value."""
+    audit, client = kept
+    for number in range(450):
+        audit.note(deed(number), params={"company": "hunter2"})
+    await audit.write()
+
+    first = await audit.read(None, count=400)
+    rest = await audit.read(first[-1][0], count=400)
+
+    assert [f"key:{n}" for n in reversed(range(450))] == [each.caller for _, each in [*first, *rest]]
+    assert 1 == len({each.params_digest for _, each in first})
+    assert (await client.ttl("audited:audit")) > 0
+    assert b"hunter2" not in b"".join(fields[b"r"] for _, fields in await client.xrange("audited:audit"))
+
+
+async def test_the_digest_tells_params_apart_and_needs_the_key_of_the_deployment(
+    kept: tuple[RedisAudit, Redis],
+) -> None:
+    """In whatever order they come."""
+    audit, _ = kept
+    for params in ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": 3}):
+        audit.note(deed(), params=params)
+    await audit.write()
+
+    third, second, first = [each.params_digest for _, each in await audit.read(None, count=9)]
+
+    assert first == second != third
+
+
+async def test_the_stream_is_bounded(valkey_url: str) -> None:
+    """The oldest records go."""
+    async with keep(valkey_url, limit=300) as (audit, client):
+        await client.delete("audited:audit")
+        for number in range(2000):
+            audit.note(deed(number))
+        await audit.write()
+
+        assert 300 <= await client.xlen("audited:audit") < 500
+        assert "key:1999" == (await audit.read(None, count=1))[0][1].caller
+
+
+async def test_strangers_are_counted_and_do_not_write_it_full(kept: tuple[RedisAudit, Redis]) -> None:
+    """By the address they come from, of which only so many are told apart."""
+    audit, _ = kept
+    for number in range(5000):
+        audit.note(deed(caller="", outcome="unauthorized", origin=f"10.0.0.{number % 250}"))
+    await audit.write()
+
+    found = [each for _, each in await audit.read(None, count=999)]
+
+    assert module.MOST_STRANGERS + 1 == len(found)
+    assert 5000 == sum(each.count for each in found)
+
+
+async def test_what_the_ledger_cannot_take_waits_and_what_is_lost_is_counted(
+    monkeypatch: pytest.MonkeyPatch, valkey_url: str
+) -> None:
+    """The newest of it; nobody who notes ever waits."""
+    monkeypatch.setattr(module, "MOST_HELD", 50)
+    lines: list[bytes] = []
+    port = find_free_port("127.0.0.1")
+    async with keep(f"redis://127.0.0.1:{port}/0", write_lines=lines.extend) as (audit, _):
+        for number in range(60):
+            audit.note(deed(number))
+        await audit.write()
+        assert 10 == audit.lost
+
+        async with keep(valkey_url) as (other, client):
+            await client.delete("audited:audit")
+            audit._trips, audit._ledger = other._trips, other._ledger
+            await audit.write()
+            found = [each.caller for _, each in await audit.read(None, count=99)]
+            await client.delete("audited:audit", "audited:identity")
+
+    assert [f"key:{n}" for n in reversed(range(50))] == found
+    assert [f"key:{n}" for n in range(50)] == [msgspec.json.decode(each)["caller"] for each in lines]
+
+
+async def test_it_writes_by_itself(kept: tuple[RedisAudit, Redis]) -> None:
+    """Within a moment."""
+    audit, _ = kept
+    running = asyncio.create_task(audit.run())
+    audit.note(deed())
+
+    async with asyncio.timeout(5):
+        while not await audit.read(None, count=1):  # a round trip is a wait
+            pass
+    running.cancel()
