@@ -19,8 +19,9 @@ from gateway.status.status import TaskStatus
 from gateway.web.gate import OPEN
 from gateway.web.headers import KEY, PREFER
 from gateway.web.launching import LaunchQuery
-from gateway.web.operations import BODY_PROBLEMS, OPERATIONS, OUTAGE, PROBLEM_WORDS, Operation
+from gateway.web.operations import OPERATIONS, Operation
 from gateway.web.problems import MEDIA_TYPE, Problem
+from gateway.web.refusals import BODY_PROBLEMS, OUTAGE, PROBLEM_WORDS
 
 _REFERENCE = "#/components/schemas/"
 _DEFS = "#/$defs/"
