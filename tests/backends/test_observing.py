@@ -7,14 +7,17 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from celery import Celery
 from redis.asyncio import Redis
 
 from gateway.backends.kombu.app import make_app
 from gateway.backends.observing.heartbeats import Heartbeats
+from gateway.backends.observing.listener import Listener
 from gateway.backends.observing.observer import TOLD, Observer
-from gateway.backends.observing.roster import Roster
+from gateway.backends.observing.questions import Questions
+from gateway.backends.observing.roster import MOST_STRANGERS, Roster
 from gateway.backends.observing.words import read_run_event
 from gateway.backends.redis.connection import connect
 from gateway.backends.redis.ledger import RedisLedger
@@ -252,3 +255,54 @@ async def test_a_broker_that_comes_back_is_heard_again() -> None:
             await task
         await asyncio.to_thread(observed.observer.join, 5)
     await client.aclose()
+
+
+async def test_nonsense_on_the_broker_is_passed_over(world: World, observed: Observed) -> None:
+    """Whatever stands in an event, what is said after it is heard; of many names few are kept."""
+    odd: list[tuple[str, dict[str, Any]]] = [
+        ("worker-heartbeat", {"freq": 10**400, "active": "x", "loadavg": {"a": 1}, "sw_ver": "\ud800"}),
+        ("worker-online", {"freq": float("nan"), "processed": [], "loadavg": [None, "x"]}),
+        ("task-started", {"uuid": {"a": 1}, "timestamp": float("inf")}),
+        ("\x1b[2J", {}),
+    ]
+
+    with celery(world.url) as app:
+        for hostname in ("w@h", "\x1b[31m", "x" * 5000, "a\u202eb"):
+            await asyncio.to_thread(send, app, *odd, hostname=hostname)
+        for number in range(300):
+            await asyncio.to_thread(send, app, ("worker-heartbeat", {"freq": 2}), hostname=f"fake-{number}@h")
+
+        async def is_heard() -> bool:
+            await asyncio.to_thread(send, app, ("worker-offline", {}), hostname="last@h")
+            return observed.is_lost("last@h")
+
+        await wait_until("a word after all that", is_heard)
+        observed.roster.publish(time.time() + 5)
+
+    shown = observed.roster.view.workers
+    assert 0 < len(shown) <= MOST_STRANGERS
+    assert all(each.startswith("fake-") or each in {"w@h", "last@h"} for each in shown)
+
+
+def test_answers_of_anybody_are_read_with_care() -> None:
+    """A reply that is no dictionary, a worker that cannot be named, an answer that is none."""
+    roster = Roster(Heartbeats(), answer_period_s=5)
+    bodies: list[object] = [
+        None,
+        [],
+        "x",
+        {"w@h": None},
+        {"w@h": {"error": "no"}},
+        {"\n": []},
+        {7: []},
+        {"v@h": [{"id": {}}]},
+    ]
+    with celery("memory://") as app:
+        listener = Listener(app, roster, Questions(refresh_s=5), hear=lambda *_: None, find_revoked=list)
+        for body in bodies:
+            for method in ("registered", "stats", "active", "unknown"):
+                listener._take_answer(method, body)
+    roster.publish(time.time() + 5)
+
+    assert {"w@h", "v@h"} == roster.view.workers.keys()
+    msgspec.json.encode(roster.view)
