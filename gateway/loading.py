@@ -16,6 +16,7 @@ from gateway.catalog.deployment import Deployment, RouteTask
 from gateway.config import Config, parse, read
 from gateway.config.document import AGAIN
 from gateway.config.issues import MAX_ISSUES, cut_issues
+from gateway.config.rates import read_rate
 from gateway.config.text import MAX_BYTES
 from gateway.errors import ConfigError, Issue
 from gateway.files import NotPlainFileError, read_plain_file
@@ -84,6 +85,7 @@ def describe_deployment(settings: Settings, *, route: RouteTask | None = None) -
         route=route,
         default_queue=settings.default_queue,
         keep_s=settings.keep_s,
+        rate_limit=read_rate(settings.rate_limit) if settings.rate_limit else None,
         visibility_timeout_s=settings.visibility_timeout_s if is_redis(settings.broker_url) else None,
     )
 

@@ -94,6 +94,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     outbox_limit: Annotated[
         int, Meta(ge=0, description="Launches that may wait for a broker that is away; more are refused with 503.")
     ] = 10_000
+    rate_limit: Annotated[
+        str,
+        Meta(
+            pattern=r"^([1-9][0-9]{0,8}/[smhd])?\Z",
+            description="Launches that each caller may have, as 600/m: in any second, minute, hour or day (s, m, h, d).",
+        ),
+    ] = ""
     deadline_s: Annotated[float, Meta(gt=0, le=60, description="Longest wait for broker, ledger or results.")] = 2.0
     max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest request body.")] = 1_048_576
     max_result_bytes: Annotated[

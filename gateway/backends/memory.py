@@ -6,6 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gateway.backends.memory_quotas import MemoryQuotas
 from gateway.launch.idempotency import Claim
 from gateway.launch.launch import Launch, record
 from gateway.launch.offer import Held, Known, Offer, Outcome, Published, QueueFull, Withheld
@@ -38,17 +39,19 @@ class MemoryBackend:
         self.workers_view = WorkersView(workers={}, queues={}, as_of=None)
         self._keys: dict[str, bytes] = {}
         self._slots: dict[str, list[str]] = {}
+        self._quotas = MemoryQuotas()
         self.rows: dict[str, Remembered] = {}
         """What is remembered, in the order of the launches."""
 
     async def publish(self, offers: Sequence[Offer], *, all_or_nothing: bool = False) -> list[Outcome]:
         """Record and publish the offers whose conditions hold."""
-        state = (self._keys.copy(), self.rows.copy(), {name: list(ids) for name, ids in self._slots.items()})
+        slots = {name: list(ids) for name, ids in self._slots.items()}
+        state = (self._keys.copy(), self.rows.copy(), slots, self._quotas.copy())
         count = len(self.published)
         outcomes = [self._publish(offer) for offer in offers]
         if not all_or_nothing or all(isinstance(each, Published) for each in outcomes):
             return outcomes
-        self._keys, self.rows, self._slots = state
+        self._keys, self.rows, self._slots, self._quotas = state
         del self.published[count:]
         return [Withheld() if isinstance(each, Published) else each for each in outcomes]
 
@@ -60,12 +63,16 @@ class MemoryBackend:
         depth = sum(each.queue == launch.queue for each in self.published)
         if launch.max_queued is not None and depth >= launch.max_queued:
             return QueueFull(depth=depth)
+        holders: list[str] = []
         replaced: list[str] = []
         if slot is not None:
             holders = [each for each in self._slots.get(slot.name, []) if each not in offer.finished]
             if len(holders) >= slot.limit and not (offer.may_replace and slot.on_conflict == "replace"):
                 return Held(holders=tuple(holders))
             replaced = holders[: max(0, len(holders) - slot.limit + 1)]
+        if (limited := self._quotas.refuse(launch.quotas, launch.launched_at)) is not None:
+            return limited
+        if slot is not None:
             self._slots[slot.name] = [*holders[len(replaced) :], launch.task_id]
         self._keys |= {claim.key_digest: claim.encode() for claim in offer.claims}
         for task_id in replaced:
@@ -75,7 +82,7 @@ class MemoryBackend:
         if launch.lineage is not None and (root := self.rows.get(launch.lineage.root_id)) is not None:
             self.rows[launch.lineage.root_id] = replace(root, chain=(*root.chain, launch.task_id))
         self.published.append(launch)
-        return Published(replaced=tuple(replaced))
+        return Published(replaced=tuple(replaced), rooms=self._quotas.use(launch.quotas, launch.launched_at))
 
     async def keep(self, claim: Claim) -> bytes | None:
         """Keep what was claimed under a key that is free."""

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from gateway.access.rights import Rights
 from gateway.catalog.task_type import TaskType
+from gateway.config.rates import Rate
 from gateway.errors import UnknownTaskTypeError
 
 NEAR = 0.8
@@ -23,6 +24,8 @@ class Catalog(Struct, frozen=True, kw_only=True):
     """1 for the catalog that the process started with."""
     longest_keep_s: int = 0
     """The longest that any of its launches is remembered."""
+    rate_limit: Rate | None = None
+    """How often a caller may launch, whatever it is."""
     rights: Rights = Rights()
     """What the file gives to roles."""
 

@@ -18,6 +18,7 @@ from gateway.catalog.task_type import TaskType
 from gateway.config import Config, Path, TaskSpec
 from gateway.config.checks import check_keep
 from gateway.config.issues import Issues
+from gateway.config.rates import read_rate
 from gateway.errors import Issue, RefusedParamsError
 from gateway.schema import ParameterSet, SchemaIssue, check_named, compile_parameters
 
@@ -56,6 +57,7 @@ def compile_catalog(config: Config, deployment: Deployment, *, generation: int) 
         digest=digest,
         generation=generation,
         longest_keep_s=longest,
+        rate_limit=deployment.rate_limit,
         rights=compile_rights(config.roles, config.tasks, config.admin),
     )
     return catalog, list(issues)
@@ -84,6 +86,7 @@ def _compile(
         keep_s=spec.keep_s or deployment.keep_s,
         max_delay_s=deployment.visibility_timeout_s,
         max_queued=spec.max_queued,
+        rate_limit=None if spec.rate_limit is None else read_rate(spec.rate_limit),
         delivery=spec.delivery or "at_least_once",
         when_unavailable=spec.when_unavailable or "queue",
         concurrency=spec.concurrency,

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from gateway.config.rates import Rate
+
 
 class Route(Struct, frozen=True, kw_only=True):
     """Where an existing Celery app sends a task."""
@@ -28,5 +30,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
 
     Source: Kombu's Redis transport, `visibility_timeout`: a task that is delayed or runs longer is run twice.
     """
+    rate_limit: Rate | None = None
+    """How often a caller may launch, whatever it is."""
     route: RouteTask | None = None
     """None without an existing app."""

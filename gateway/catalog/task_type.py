@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from gateway.catalog.rules import CompiledRule
 from gateway.config.model import Concurrency, Delivery, WhenUnavailable
+from gateway.config.rates import Rate
 from gateway.errors import RefusedParamsError
 from gateway.schema import ParameterSet
 
@@ -33,6 +34,8 @@ class TaskType(Struct, frozen=True, kw_only=True):
     max_delay_s: int | None
     """A launch may not be due later than that; None where the broker does not mind."""
     max_queued: int | None
+    rate_limit: Rate | None
+    """How often a caller may launch it."""
     delivery: Delivery
     when_unavailable: WhenUnavailable
     concurrency: Concurrency | None
@@ -88,6 +91,8 @@ class CatalogEntry(Struct, frozen=True, kw_only=True):
     examples: tuple[dict[str, Any], ...]
     caller_options: tuple[str, ...]
     concurrency: Concurrency | None
+    rate_limit: str | None
+    """How often a caller may launch it, as `60/m`."""
     launch_url: str
     availability: str
     """`available`; `no_worker`: no live worker registers the name; `no_consumer`: none consumes the queue; `unknown`: nobody
@@ -113,6 +118,7 @@ def show(task_type: TaskType, *, prefix: str, availability: str, reason: str | N
         examples=task_type.examples,
         caller_options=tuple(sorted(task_type.caller_options)),
         concurrency=task_type.concurrency,
+        rate_limit=None if task_type.rate_limit is None else str(task_type.rate_limit),
         launch_url=f"{prefix}/tasks/launch/{task_type.task_type}",
         availability=availability,
         availability_reason=reason,

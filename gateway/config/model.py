@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct
 
+from gateway.config.rates import RateText
+
 MAX_ITEMS = 100
 """How many tags, rules and examples a task type may have."""
 CallerOption = Literal["countdown_s", "eta", "expires_s", "priority"]
@@ -136,6 +138,12 @@ class Execution(FileStruct, frozen=True, kw_only=True):
     ] = None
     max_queued: Annotated[
         Count | None, Meta(description="Launches are refused while so many messages wait in the queue.")
+    ] = None
+    rate_limit: Annotated[
+        RateText | None,
+        Meta(
+            description="How often each caller may launch it, as `60/m`: so many in any second, minute, hour or day (s, m, h, d)."
+        ),
     ] = None
     delivery: Annotated[
         Delivery | None,

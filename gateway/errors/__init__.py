@@ -20,6 +20,7 @@ turns a class into a status. A message never holds a secret nor a whole body.
         ConcurrencyLimitError   the same work is under way
         QueueFullError          too many messages wait
         TaskUnavailableError    no live worker would run it
+        RateLimitedError        the caller launched as often as it may
         WithheldError           another item of its batch was refused
       UnknownCallerError        whoever asks presents no key or token that is known
       UnknownTaskError          no such task was ever launched here
@@ -37,6 +38,7 @@ turns a class into a status. A message never holds a secret nor a whole body.
 """
 
 from gateway.defects import Fault, Issue
+from gateway.errors.limits import Allowance, ConcurrencyLimitError, QueueFullError, RateLimitedError
 from gateway.errors.outages import (
     BackendError,
     BrokerUnavailableError,
@@ -47,9 +49,10 @@ from gateway.errors.outages import (
     ResultsUnavailableError,
     UncertainPublishError,
 )
-from gateway.errors.root import GatewayError
+from gateway.errors.root import GatewayError, LaunchError
 
 __all__ = [
+    "Allowance",
     "AlreadyRetriedError",
     "BackendError",
     "BrokerUnavailableError",
@@ -70,6 +73,7 @@ __all__ = [
     "OverloadedError",
     "ParamsNoLongerFitError",
     "QueueFullError",
+    "RateLimitedError",
     "Reason",
     "RefusedParamsError",
     "ResultsUnavailableError",
@@ -107,12 +111,6 @@ class ConfigError(GatewayError):
     def __init__(self, issues: tuple[Issue, ...]) -> None:
         super().__init__("\n".join(str(issue) for issue in issues))
         self.issues = issues
-
-
-class LaunchError(GatewayError):
-    """Root of the reasons why a launch is refused; nothing was published."""
-
-    code = "launch_refused"
 
 
 class MalformedBodyError(LaunchError):
@@ -203,25 +201,6 @@ class TaskTypeGoneError(LaunchError):
         hint = f"; {' or '.join(map(repr, near))} is" if near else ""
         super().__init__(f"the task type {task_type[:128]!r} of this task is no longer in the catalog{hint}")
         self.near = near
-
-
-class ConcurrencyLimitError(LaunchError):
-    """Raised when tasks that are under way hold all places of the launch's concurrency limit."""
-
-    code = "concurrency_limit"
-
-    def __init__(self, holders: tuple[str, ...]) -> None:
-        super().__init__(f"held by {', '.join(holders[:8])}: the limit of this task type is reached")
-        self.holders = holders
-
-
-class QueueFullError(LaunchError):
-    """Raised when as many messages wait in the queue as the task type allows."""
-
-    code = "queue_full"
-
-    def __init__(self, depth: int) -> None:
-        super().__init__(f"{depth} messages wait in its queue already")
 
 
 class TaskUnavailableError(LaunchError):

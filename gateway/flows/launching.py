@@ -15,11 +15,13 @@ from msgspec.structs import replace
 
 from gateway.catalog.view import View
 from gateway.errors import (
+    Allowance,
     BackendError,
     ConcurrencyLimitError,
     GatewayError,
     LaunchError,
     QueueFullError,
+    RateLimitedError,
     RefusedParamsError,
     WithheldError,
 )
@@ -30,8 +32,9 @@ from gateway.flows.services import Services
 from gateway.launch.batch import BatchBody, gather_faults, read_item
 from gateway.launch.idempotency import join, make_claim, replay
 from gateway.launch.launch import DryRun, Launch, Receipt, show_dry_run, write_joined_receipt, write_receipt
-from gateway.launch.offer import PUBLISHED, Held, Known, Offer, Outcome, Published, QueueFull, Withheld
+from gateway.launch.offer import PUBLISHED, Held, Known, Limited, Offer, Outcome, Published, QueueFull, Withheld
 from gateway.launch.prepare import Wish, prepare
+from gateway.launch.quota import round_up, show_allowances
 from gateway.launch.task_id import ENTROPY_BYTES, mint
 
 TURN = 128
@@ -48,12 +51,14 @@ class Key(Struct, frozen=True, kw_only=True):
 
 
 class Accepted(Struct, frozen=True):
-    """A receipt, and whether it was given before."""
+    """A receipt, whether it was given before, and what is left."""
 
     receipt: Receipt
     is_replay: bool = False
     launch: Launch | None = None
     """What was launched, where something was."""
+    allowances: tuple[Allowance, ...] = ()
+    """What it left of the caller's quotas, where there are any."""
 
 
 async def launch(wish: Wish, view: View, services: Services, *, prefix: str, key: Key | None = None) -> Accepted:
@@ -159,7 +164,7 @@ async def accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: 
     if outcome is PUBLISHED:
         return Accepted(write_receipt(offer.launch, prefix=prefix), launch=offer.launch)
     match outcome:
-        case Published(replaced=replaced, is_parked=is_parked):
+        case Published(replaced=replaced, is_parked=is_parked, rooms=rooms):
             receipt = write_receipt(offer.launch, prefix=prefix)
             if is_parked:
                 receipt = replace(
@@ -167,7 +172,8 @@ async def accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: 
                 )
             if replaced:
                 receipt = await _replace(receipt, replaced, services, due=due)
-            return Accepted(receipt, launch=offer.launch)
+            allowances = show_allowances(offer.launch.quotas, rooms)
+            return Accepted(receipt, launch=offer.launch, allowances=allowances)
         case Known(remembrance=remembrance, number=number):
             return Accepted(replay(offer.claims[number], remembrance), is_replay=True)
         case Held(holders=holders):
@@ -175,10 +181,18 @@ async def accept(offer: Offer, outcome: Outcome, services: Services, *, prefix: 
                 return await _join(offer, holders, services, prefix=prefix)
         case QueueFull(depth=depth):
             raise QueueFullError(depth)
+        case Limited():
+            raise _limit(offer, outcome)
         case Withheld():
             raise WithheldError
         case _:
             raise outcome
+
+
+def _limit(offer: Offer, limited: Limited) -> RateLimitedError:
+    allowances = show_allowances(offer.launch.quotas, limited.rooms)
+    retry_after_s = round_up(limited.wait_ms)
+    return RateLimitedError(allowances[limited.number], retry_after_s=retry_after_s, allowances=allowances)
 
 
 async def _accept_item(

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from gateway.config.model import Delivery, WhenUnavailable
+from gateway.launch.quota import Quota
 from gateway.launch.slot import Slot
 
 REPR_CHARACTERS = 1024
@@ -55,6 +56,8 @@ class Launch(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     slot: Slot | None = None
     max_queued: int | None = None
     """A queue that holds as many messages takes no more."""
+    quotas: tuple[Quota, ...] = ()
+    """It takes one unit of each."""
     delivery: Delivery = "at_least_once"
     """What becomes of it when its worker dies with it."""
     when_unavailable: WhenUnavailable = "queue"

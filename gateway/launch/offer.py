@@ -9,10 +9,11 @@ from msgspec import Struct
 from gateway.errors import BackendError, TaskUnavailableError
 from gateway.launch.idempotency import Claim
 from gateway.launch.launch import Launch
+from gateway.launch.quota import Room
 
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """A launch that happens if its claimed keys are free, its slot is and its queue is not too deep."""
+    """A launch that happens if its claimed keys are free, its slot is, its queue is not too deep and its quotas have room."""
 
     launch: Launch
     claims: tuple[Claim, ...] = ()
@@ -29,6 +30,8 @@ class Published(Struct, frozen=True, kw_only=True):
     """Tasks that lost the slot to this one; their revokes are in the ledger already."""
     is_parked: bool = False
     """True while the broker is away: the message leaves the ledger's outbox when it is back."""
+    rooms: tuple[Room, ...] = ()
+    """What it left of each of its quotas."""
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -51,9 +54,19 @@ class QueueFull(Struct, frozen=True, kw_only=True):
     depth: int
 
 
+class Limited(Struct, frozen=True, kw_only=True):
+    """It did not: its caller has launched as often as it may."""
+
+    number: int
+    """The quota that is longest without room, counted from 0."""
+    wait_ms: int
+    """When there will be."""
+    rooms: tuple[Room, ...]
+
+
 class Withheld(Struct, frozen=True, kw_only=True):
     """It did not, though nothing speaks against it: another one of its all-or-nothing batch was refused."""
 
 
-Outcome = Published | Known | Held | QueueFull | Withheld | TaskUnavailableError | BackendError
+Outcome = Published | Known | Held | QueueFull | Limited | Withheld | TaskUnavailableError | BackendError
 PUBLISHED = Published()

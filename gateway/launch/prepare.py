@@ -11,6 +11,7 @@ from gateway.catalog.task_type import TaskType
 from gateway.errors import Fault, RefusedParamsError
 from gateway.launch.launch import Launch, Lineage
 from gateway.launch.options import NO_OPTIONS, InvalidOptionsError, LaunchOptions, read_options, start_at
+from gateway.launch.quota import choose_quotas
 from gateway.launch.slot import choose_slot
 
 
@@ -64,6 +65,7 @@ def prepare(wish: Wish, catalog: Catalog, *, now: datetime, caller: str = "") ->
         launched_by=caller or None,
         slot=None if policy is None else choose_slot(task_type.task_type, policy, params),
         max_queued=task_type.max_queued,
+        quotas=choose_quotas(task_type.task_type, own=task_type.rate_limit, overall=catalog.rate_limit, caller=caller),
         delivery=task_type.delivery,
         when_unavailable=task_type.when_unavailable,
     )

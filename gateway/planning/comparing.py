@@ -11,6 +11,7 @@ import msgspec
 from gateway.access.rights import VERBS, list_roles
 from gateway.config import Config, TaskSpec
 from gateway.config.model import Access, Concurrency, Delivery
+from gateway.config.rates import read_rate
 from gateway.planning.change import Audience, Change, Finding, Kind, Verdict
 from gateway.planning.parameters import compare_parameters
 
@@ -80,6 +81,7 @@ def _compare(key: str, before: TaskSpec, after: TaskSpec, *, old: Config, new: C
     yield from _compare_delivery(before.delivery, after.delivery)
     yield from _compare_access(before.access or Access(), after.access or Access())
     yield from _compare_concurrency(before.concurrency, after.concurrency)
+    yield from _compare_rates(before.rate_limit, after.rate_limit)
     for finding in compare_parameters(before, after, before=old, after=new):
         yield msgspec.structs.replace(finding, steps=("parameters", *finding.steps))
     yield from _compare_rules(before, after)
@@ -173,6 +175,19 @@ def _compare_concurrency(old: Concurrency | None, new: Concurrency | None) -> It
         verdict: Verdict = "safe" if is_wider else "breaking"
         detail = f"from at most {old} to {new}"
         yield _find("concurrency", kind, "callers", verdict, detail)
+
+
+def _compare_rates(old: str | None, new: str | None) -> Iterator[Finding]:
+    """Compare how often a caller may launch; a rate over another time is neither more nor less."""
+    if old == new:
+        return
+    before, after = old and read_rate(old), new and read_rate(new)
+    is_wider = not after or (before and before.period_s == after.period_s and before.count < after.count)
+    detail = f"from {_show(old)} to {_show(new)}"
+    if is_wider:
+        yield _find("rate_limit", "widened", "callers", "safe", detail)
+    else:
+        yield _find("rate_limit", "narrowed", "callers", "breaking", f"{detail}: callers may have launched more often")
 
 
 def _compare_rules(before: TaskSpec, after: TaskSpec) -> Iterator[Finding]:

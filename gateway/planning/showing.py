@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from gateway.catalog.task_type import RuleEntry, TaskType
 from gateway.config.model import Concurrency, Delivery, WhenUnavailable
+from gateway.config.rates import Rate
 from gateway.errors import RefusedParamsError
 from gateway.planning.minimal import make_params
 
@@ -48,6 +49,7 @@ class ShownTask(Struct, frozen=True, kw_only=True):
     soft_time_limit_s: int | None
     keep_s: int
     max_queued: int | None
+    rate_limit: Rate | None
     delivery: Delivery
     when_unavailable: WhenUnavailable
     concurrency: Concurrency | None
@@ -62,8 +64,8 @@ class ShownTask(Struct, frozen=True, kw_only=True):
     """False when no params could be found that this task type accepts: then those in the line are a guess."""
 
 
-_FACTS = ("name", "queue", "priority", "expires_s", "time_limit_s", "soft_time_limit_s", "keep_s", "max_queued", "delivery",
-          "when_unavailable", "concurrency", "caller_options", "tags", "deprecated")  # fmt: skip
+_FACTS = ("name", "queue", "priority", "expires_s", "time_limit_s", "soft_time_limit_s", "keep_s", "max_queued",
+          "rate_limit", "delivery", "when_unavailable", "concurrency", "caller_options", "tags", "deprecated")  # fmt: skip
 
 
 def describe(task_type: TaskType, *, base_url: str, prefix: str) -> ShownTask:
@@ -72,7 +74,7 @@ def describe(task_type: TaskType, *, base_url: str, prefix: str) -> ShownTask:
     url = f"{base_url.rstrip('/')}{prefix}/tasks/launch/{task_type.task_type}"
     body = shlex.quote(msgspec.json.encode(params).decode())
     return ShownTask(
-        **{name: getattr(task_type, name) for name in ("task_type", "title", "description", "examples", *_FACTS[:11])},
+        **{name: getattr(task_type, name) for name in ("task_type", "title", "description", "examples", *_FACTS[:12])},
         tags=task_type.tags,
         deprecated=task_type.deprecated,
         caller_options=tuple(sorted(task_type.caller_options)),

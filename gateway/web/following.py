@@ -17,7 +17,7 @@ from gateway.launch.task_id import is_task_id
 from gateway.web.auditing import note, note_launch
 from gateway.web.facts import TASK_ID
 from gateway.web.gate import KNOWN, find_view
-from gateway.web.launching import REPLAYED, read_caller_key
+from gateway.web.launching import describe_accepted, read_caller_key
 from gateway.web.reading import NoQuery, read_json, read_query
 from gateway.web.site import Site, answer, in_time
 
@@ -67,7 +67,7 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
         accepted = await retry_task(task_id, body, view, site.services, prefix=site.prefix, key=key)
         _note(accepted.receipt.task_id, request)
         note_launch(request.scope, "retry", accepted)
-        return answer(accepted.receipt, headers=REPLAYED if accepted.is_replay else {})
+        return answer(accepted.receipt, headers=describe_accepted(accepted))
 
     return [follow, show_result, revoke, retry]
 

@@ -29,7 +29,7 @@ from gateway.web.attending import attending, read_preferred_wait
 from gateway.web.auditing import note_launch, note_refused_item
 from gateway.web.facts import ROUTE, TASK_ID, TASK_TYPE, WAITING
 from gateway.web.gate import find_view
-from gateway.web.problems import Problem, answer_error, answer_status, describe_error
+from gateway.web.problems import Problem, answer_error, answer_status, describe_error, write_allowances
 from gateway.web.reading import NoQuery, find_header, read_body, read_query, read_query_members
 from gateway.web.site import Site, find_in_path
 
@@ -144,7 +144,7 @@ class LaunchDoor:
         accepted = await launch(wish, view, site.services, prefix=site.prefix, key=key)
         scope[TASK_ID] = accepted.receipt.task_id
         note_launch(scope, "launch", accepted)
-        receipt, headers = accepted.receipt, dict(REPLAYED) if accepted.is_replay else {}
+        receipt, headers = accepted.receipt, describe_accepted(accepted)
         if status is HTTPStatus.ACCEPTED:
             headers["Location"] = receipt.status_url
         wait_s = read_preferred_wait(scope)
@@ -179,6 +179,13 @@ def read_caller_key(scope: Scope, view: View) -> Key | None:
     """
     given = find_header(scope, _KEY_HEADER)
     return None if given is None else Key(key=read_key(given), caller=view.caller.id)
+
+
+def describe_accepted(accepted: Accepted) -> dict[str, str]:
+    """Say in header fields what a receipt does not: whether it was given before, and what is left of the caller's quotas."""
+    if accepted.is_replay:
+        return dict(REPLAYED)
+    return write_allowances(accepted.allowances)
 
 
 def _read_options(scope: Scope) -> tuple[dict[str, Any], bool]:

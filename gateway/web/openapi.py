@@ -21,7 +21,7 @@ from gateway.web.headers import KEY, PREFER
 from gateway.web.launching import LaunchQuery
 from gateway.web.operations import OPERATIONS, Operation
 from gateway.web.problems import MEDIA_TYPE, Problem
-from gateway.web.refusals import BODY_PROBLEMS, OUTAGE, PROBLEM_WORDS
+from gateway.web.refusals import BODY_PROBLEMS, OUTAGE, PROBLEM_WORDS, RATE
 
 _REFERENCE = "#/components/schemas/"
 _DEFS = "#/$defs/"
@@ -122,7 +122,7 @@ def _write_launch(task_type: TaskType, schemas: Mapping[Any, Any], *, refusals: 
             },
             "202": accepted,
         }
-        | _write_problems((409, *BODY_PROBLEMS, *OUTAGE, *refusals), schemas),
+        | _write_problems((409, *BODY_PROBLEMS, RATE, *OUTAGE, *refusals), schemas),
     }
 
 

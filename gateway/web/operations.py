@@ -23,7 +23,7 @@ from gateway.web.headers import KEY, LAST_EVENT_ID, PREFER
 from gateway.web.health import Readiness
 from gateway.web.history import BulkQuery, HistoryQuery
 from gateway.web.launching import BatchAnswer, LaunchQuery
-from gateway.web.refusals import BODY_PROBLEMS, OUTAGE
+from gateway.web.refusals import BODY_PROBLEMS, OUTAGE, RATE
 from gateway.web.streaming import FeedQuery
 
 
@@ -86,7 +86,7 @@ OPERATIONS = (
             ),
             "202": ("With `Prefer: wait`, accepted, and not ended in time.", Receipt),
         },
-        problems=(409, *BODY_PROBLEMS, *OUTAGE),
+        problems=(409, *BODY_PROBLEMS, RATE, *OUTAGE),
     ),
     Operation(
         method="post",
@@ -194,7 +194,7 @@ OPERATIONS = (
         headers=(KEY,),
         body=RetryBody,
         answers={"200": ("Accepted under a new id.", Receipt)},
-        problems=(404, 409, 410, *BODY_PROBLEMS, *OUTAGE),
+        problems=(404, 409, 410, *BODY_PROBLEMS, RATE, *OUTAGE),
     ),
     Operation(
         method="get",

@@ -4,6 +4,7 @@ Source: RFC 9457.
 """
 
 import secrets
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -46,6 +47,8 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     digest_now: str | None = None
     holders: tuple[str, ...] = ()
     """The tasks under way that leave no place."""
+    retry_after_s: int | None = None
+    """When there is room in the caller's quotas again."""
     error_id: str | None = None
     """Names the log record of an internal error."""
 
@@ -93,6 +96,7 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     errors.WithheldError: HTTPStatus.CONFLICT,
     errors.QueueFullError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.TaskUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.LaunchError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ConfigError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.SettingsError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -118,7 +122,7 @@ def answer_error(error: Exception, *, scope: Scope) -> Answer:
     scope[CODE] = problem.code
     if isinstance(error, errors.BackendError):
         _log.warning("backend_unavailable", code=error.code, detail=str(error), path=place)
-    return write_problem(problem)
+    return write_problem(problem, write_allowances(getattr(error, "allowances", ())))
 
 
 def answer_status(status: HTTPStatus, *, detail: str, scope: Scope, headers: dict[str, str] | None = None) -> Answer:
@@ -144,6 +148,7 @@ def describe_error(error: Exception, *, instance: str) -> Problem | None:
         digest_then=getattr(error, "digest_then", None),
         digest_now=getattr(error, "digest_now", None),
         holders=getattr(error, "holders", ()),
+        retry_after_s=getattr(error, "retry_after_s", None),
     )
 
 
@@ -162,11 +167,25 @@ def _make(status: HTTPStatus, *, instance: str, code: str, detail: str, **member
 def write_problem(problem: Problem, headers: dict[str, str] | None = None) -> Answer:
     """Write a problem as an answer."""
     headers = dict(headers or {})
-    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if problem.retry_after_s is not None:
+        headers["Retry-After"] = str(problem.retry_after_s)
+    elif problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = RETRY_AFTER_S
     elif problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = CHALLENGE
     return Answer(problem.status, msgspec.json.encode(problem), MEDIA_TYPE, headers)
+
+
+def write_allowances(allowances: Sequence[errors.Allowance]) -> dict[str, str]:
+    """Write what is left of a caller's quotas as header fields.
+
+    Source: draft-ietf-httpapi-ratelimit-headers-11.
+    """
+    if not allowances:
+        return {}
+    policies = (f'"{each.policy}";q={each.count};w={each.period_s}' for each in allowances)
+    limits = (f'"{each.policy}";r={each.remaining};t={each.renews_s}' for each in allowances)
+    return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(limits)}
 
 
 def _answer_bug(error: Exception, *, path: str, place: str) -> Answer:

@@ -1,6 +1,7 @@
 """What OpenAPI says of refusals: which statuses come together, and what each means."""
 
 BODY_PROBLEMS = (400, 413, 415, 422)
+RATE = 429
 OUTAGE = (500, 503)
 PROBLEM_WORDS = {
     401: "No key or token was sent, or none that is known and valid.",
@@ -12,6 +13,7 @@ PROBLEM_WORDS = {
     413: "The body is too large.",
     415: "The body is not declared as application/json.",
     422: "The body or the query is not what is declared; `errors` lists every fault.",
+    429: "The caller has launched as often as it may; try again after `Retry-After` seconds.",
     500: "A fault of the gateway, named by `error_id`.",
     503: "Ledger, broker or result backend do not answer; try again after `Retry-After` seconds.",
 }

@@ -18,9 +18,11 @@ from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
 from gateway.backends.redis.sender import RedisSender
 from gateway.backends.redis.trips import SharedTrips
+from gateway.config.rates import Rate
 from gateway.launch.idempotency import KEEP_S, Claim, make_claim
 from gateway.launch.launch import Launch, Lineage, record, write_receipt
-from gateway.launch.offer import PUBLISHED, Held, Known, Offer, Outcome, Published, QueueFull, Withheld
+from gateway.launch.offer import PUBLISHED, Held, Known, Limited, Offer, Outcome, Published, QueueFull, Withheld
+from gateway.launch.quota import Quota
 from gateway.launch.slot import Slot
 from gateway.launch.withdrawal import Withdrawal
 from gateway.metrics.cells import Cells
@@ -319,3 +321,68 @@ async def test_a_full_queue_takes_no_more(backends: Backends) -> None:
 
     assert [PUBLISHED, PUBLISHED, PUBLISHED, QueueFull(depth=3)] == outcomes
     assert [QueueFull(depth=3)] * 2 == whole
+
+
+OVERALL = Quota(policy="caller", key="c:3600", rate=Rate(4, 3600))
+OWN = Quota(policy="task-type", key="c:60:a.b", rate=Rate(2, 60))
+
+
+def say(outcomes: list[Outcome]) -> list[object]:
+    """Tell what became of launches: what is left of their quotas, or which of these refused."""
+    said: list[object] = []
+    for each in outcomes:
+        if isinstance(each, Published):
+            said.append([room.remaining for room in each.rooms])
+        else:
+            said.append(each.number if isinstance(each, Limited) else type(each))
+    return said
+
+
+async def test_a_quota_that_is_used_up_takes_no_more(backends: Backends) -> None:
+    """Counted by launch, also those of one batch; the quota that is longest without room is named, and when it has some."""
+    launches = [make_launch(task_id=each, quotas=(OVERALL, OWN)) for each in OTHER_IDS[:3]]
+    others = [make_launch(task_id=each, quotas=(OVERALL,)) for each in OTHER_IDS[3:6]]
+
+    outcomes = await backends.offer(*launches)
+    more = await backends.offer(*others)
+    last = await backends.offer(make_launch(task_id=OTHER_IDS[6], quotas=(OVERALL, OWN)))
+
+    assert [[3, 1], [2, 0], 1] == say(outcomes)
+    assert [[1], [0], 0] == say(more)
+    assert [0] == say(last)
+    assert await backends.recall(launches[2].task_id) is None
+    [limited] = outcomes[2:]
+    assert isinstance(limited, Limited)
+    assert 59_000 < limited.wait_ms <= 60_600
+    assert [2, 0] == [room.remaining for room in limited.rooms]
+    if backends.client is not None:
+        assert 59 < await backends.client.ttl("gw:rate:c:60:a.b") <= 61
+        assert 2 == sum(map(int, await backends.client.hvals("gw:rate:c:60:a.b")))
+
+
+async def test_what_is_refused_uses_nothing_up(backends: Backends) -> None:
+    """Neither a replay, nor a held slot, nor a batch that does not happen as a whole."""
+    first = make_launch(task_id=OTHER_IDS[0], quotas=(OWN,), slot=SLOT)
+    again, held, *both = (make_launch(task_id=each, quotas=(OWN,)) for each in OTHER_IDS[1:5])
+    held = msgspec.structs.replace(held, slot=SLOT)
+
+    await backends.publisher.publish([Offer(launch=first, claims=(claim_for(first),))])
+    replayed = await backends.publisher.publish([Offer(launch=again, claims=(claim_for(first),))])
+    refused = await backends.offer(held)
+    whole = await backends.offer(*both, all_or_nothing=True)
+    left = await backends.offer(both[0])
+
+    assert [Known] == say(replayed)
+    assert [Held] == say(refused)
+    assert [Withheld, 0] == say(whole)
+    assert [[0]] == say(left)
+
+
+async def test_a_batch_that_no_period_has_room_for_waits_a_whole_one(backends: Backends) -> None:
+    """It can never happen, and nothing of it does."""
+    launches = [make_launch(task_id=each, quotas=(OWN,)) for each in OTHER_IDS[:3]]
+
+    outcomes = await backends.offer(*launches, all_or_nothing=True)
+
+    assert [Withheld, Withheld, 0] == say(outcomes)
+    assert [[1]] == say(await backends.offer(launches[0]))

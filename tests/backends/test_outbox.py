@@ -10,9 +10,11 @@ from gateway.backends.outbox import publisher as outbox_publisher
 from gateway.backends.outbox.publisher import OutboxPublisher
 from gateway.backends.outbox.store import OutboxStore
 from gateway.backends.redis.connection import connect
+from gateway.config.rates import Rate
 from gateway.errors import BrokerUnavailableError
 from gateway.launch.launch import Launch
-from gateway.launch.offer import Offer, Published
+from gateway.launch.offer import Limited, Offer, Published
+from gateway.launch.quota import Quota
 from gateway.metrics.cells import Cells
 from gateway.metrics.meter import Meter
 from tests.backends.test_message import make_launch
@@ -94,3 +96,22 @@ async def test_nobody_waits_for_the_outbox_to_be_cleared(wired: tuple[Redis, Fau
     assert [Published()] == outcomes
     assert [IDS[0]] == broker.sent
     assert time.monotonic() - began < DEADLINE_S + 0.2
+
+
+async def test_a_launch_that_the_broker_refuses_gives_back_what_it_used(wired: tuple[Redis, FaultProxy]) -> None:
+    """One with secrets, that cannot wait, leaves nothing behind: the next one finds the room that it found."""
+    client, _ = wired
+    broker = Broker()
+    publisher = make_publisher(client, broker)
+    quota = Quota(policy="task-type", key="c:60:a.b", rate=Rate(1, 60))
+    broker.before = broker.refuse
+    secret = make_launch(task_id=IDS[0], params={"s": 1}, secret_names=frozenset({"s"}), quotas=(quota,))
+    refused = await publisher.publish([Offer(launch=secret)])
+    broker.before = lambda: None
+
+    outcomes = [
+        (await publisher.publish([Offer(launch=make_launch(task_id=each, quotas=(quota,)))]))[0] for each in IDS
+    ]
+
+    assert [BrokerUnavailableError] == [type(each) for each in refused]
+    assert [Published, Limited] == [type(each) for each in outcomes[:2]]

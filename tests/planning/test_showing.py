@@ -61,6 +61,7 @@ t: A task
   soft_time_limit_s  none
   keep_s             604800
   max_queued         none
+  rate_limit         none
   delivery           at_least_once
   when_unavailable   queue
   concurrency        none

@@ -125,7 +125,7 @@ async def test_openapi_describes_each_task_type(http: httpx.AsyncClient) -> None
     assert {"dry_run", "countdown_s", "eta", "priority", "Idempotency-Key", "Prefer"} == {
         each["name"] for each in operation["parameters"]
     }
-    assert {"200", "202", "400", "409", "413", "415", "422", "500", "503"} == operation["responses"].keys()
+    assert {"200", "202", "400", "409", "413", "415", "422", "429", "500", "503"} == operation["responses"].keys()
     assert document["paths"][f"{API}/tasks/launch/shop.close"]["post"]["deprecated"]
 
 

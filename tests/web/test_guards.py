@@ -25,6 +25,8 @@ tasks:
   narrow:
     queue: narrow
     max_queued: 2
+  rated:
+    rate_limit: 2/h
 """
 
 
@@ -118,3 +120,32 @@ async def test_a_batch_is_judged_item_by_item(http: httpx.AsyncClient, backend: 
     assert 0 == launched
     assert [None, "concurrency_limit", None] == [each.get("problem", {}).get("code") for each in single]
     assert 2 == len(backend.published)
+
+
+async def test_a_caller_that_launched_as_often_as_it_may_hears_when_it_may_again(
+    http: httpx.AsyncClient, backend: MemoryBackend
+) -> None:
+    """429, also for a retry; a dry run uses nothing up, and what is not limited says nothing of limits."""
+    path = f"{API}/tasks/launch/rated"
+    await http.post(f"{path}?dry_run=true", json={})
+    first = await http.post(path, json={})
+    task_id = first.json()["task_id"]
+    backend.records[task_id] = b'{"status": "FAILURE", "result": null}'
+
+    retried = await http.post(f"{API}/tasks/{task_id}/retry")
+    forced = await http.post(f"{API}/tasks/{task_id}/retry", json={"force": True})
+    launched = await http.post(path, json={})
+    many = (await http.post(f"{API}/tasks/retry", json={"task_type": "rated"})).json()
+
+    assert '"task-type";r=1;t=3600' == first.headers["ratelimit"]
+    assert ('"task-type";q=2;w=3600', '"task-type";r=0;t=3600') == (
+        retried.headers["ratelimit-policy"],
+        retried.headers["ratelimit"],
+    )
+    for refused in (forced, launched):
+        assert (429, "rate_limited") == (refused.status_code, refused.json()["code"])
+        assert {"3600"} == {refused.headers["retry-after"], str(refused.json()["retry_after_s"])}
+        assert '"task-type";r=0;t=3600' == refused.headers["ratelimit"]
+    assert 2 == len(backend.published)
+    assert 0 == many["retried"]
+    assert "ratelimit" not in (await post(http, "reject")).headers

@@ -17,7 +17,7 @@ from gateway.backends.redis.commit import GroupCommit
 from gateway.backends.redis.connection import guarded
 from gateway.backends.redis.keys import entry_key, total_field
 from gateway.backends.redis.lease import Lease
-from gateway.backends.redis.orders import Parking, order_record
+from gateway.backends.redis.orders import Parking, order_record, rate_key
 from gateway.backends.redis.scripts import load_script
 from gateway.backends.redis.withdrawal import write_moment
 from gateway.errors import LedgerUnavailableError
@@ -34,6 +34,7 @@ UNPARK: Final = "\n".join(
     (load_script("tell", "revocation"), files(__package__).joinpath("unpark.lua").read_text(encoding="utf-8"))
 )
 REVOKE: Final = load_script("tell", "revocation", "revoke")
+GIVE_BACK: Final = files(__package__).joinpath("give_back.lua").read_text(encoding="utf-8")
 SWEEP: Final = files(__package__).joinpath("sweep.lua").read_text(encoding="utf-8")
 _LAUNCH = msgspec.json.Decoder(Launch)
 
@@ -107,6 +108,8 @@ class OutboxStore:
                 pipeline.delete(self._claim_key(claim.key_digest))
             if launch.slot is not None:
                 pipeline.zrem(f"{self._prefix}slot:{launch.slot.name}", launch.task_id)
+            for quota in launch.quotas:
+                pipeline.eval(GIVE_BACK, 1, rate_key(self._prefix, quota))
             await pipeline.execute()
 
     async def take(self, *, count: int) -> tuple[Launch, ...]:

@@ -20,6 +20,7 @@
 | `streams` | sorted set | the tasks that are followed, by until when | as the logs |
 | `key:<digest>` | string | an idempotency key and its receipt | 24 hours |
 | `slot:<name>` | sorted set | who holds the places of a limit | the last lease |
+| `rate:<quota>` | hash | launches under a quota, by the hundredth of its period | the period after the last launch |
 | `outbox`, `outbox:<id>` | sorted set, strings | messages that wait for a broker that is away | until the broker has them |
 | `totals` | hash | for `<task_type>|launched` and `<task_type>|<status>` how many there were ever | for good: a few fields for each task type that there ever was |
 | `probe` | string | nothing: readiness writes it | a minute |

@@ -5,7 +5,7 @@
 --   order = [task_id, keep_s, list or nil, guards or nil, index, row, message] and
 --   index = [task_type, longest_keep_s, batch or nil, root or nil].
 -- KEYS: none. The keys are many, and of one server: Celery's Redis transport does not run on a Cluster.
--- Answers with what is exceptional only: [[parcel, order, word, ...], ...], counted from 0.
+-- Answers with what is exceptional only, or asked for: [[parcel, order, word, ...], ...], counted from 0.
 --
 -- Nothing is written before the first order has been decided, and after a write nothing fails: Redis refuses a script
 -- that is out of memory, read-only or cannot save at its first write.
@@ -59,6 +59,80 @@ local function decide_queue(guards, planned)
     if depth >= guards.max_queued then return {'deep', depth} end
 end
 
+-- What was launched lately under a quota: read once in a run, counted here, written at its end. A period is counted in
+-- PARTS parts, each by itself: a launch counts for its whole period, and for up to one part longer.
+local PARTS = 100
+local meters = {}
+
+local function read_meter(key, part_ms)
+    if meters[key] then return meters[key] end
+    local meter = {part_ms = part_ms, now = math.floor(now_ms / part_ms), used = 0, added = 0, parts = {}, stale = {}}
+    local fields = redis.call('HGETALL', key)
+    for index = 1, #fields, 2 do
+        local part, count = tonumber(fields[index]), tonumber(fields[index + 1])
+        if math.abs(meter.now - part) <= PARTS then
+            meter.used = meter.used + count
+            meter.parts[#meter.parts + 1] = {part, count}
+        else
+            meter.stale[#meter.stale + 1] = fields[index]
+        end
+    end
+    table.sort(meter.parts, function(one, other) return one[1] < other[1] end)
+    meters[key] = meter
+    return meter
+end
+
+-- In how many milliseconds so many launches count no longer; a whole period where those here are fewer.
+local function find_wait(meter, excess)
+    for _, part in ipairs(meter.parts) do
+        excess = excess - part[2]
+        if excess <= 0 then return math.max(1, (part[1] + PARTS + 1) * meter.part_ms - now_ms) end
+    end
+    return (PARTS + 1) * meter.part_ms
+end
+
+-- What is left of quotas, and in how many milliseconds there is more: two numbers for each.
+local function tell_rooms(quotas)
+    local rooms = {}
+    for _, quota in ipairs(quotas) do
+        local meter = read_meter(quota[1], quota[3])
+        rooms[#rooms + 1] = math.max(0, quota[2] - meter.used - meter.added)
+        rooms[#rooms + 1] = find_wait(meter, 1)
+    end
+    return rooms
+end
+
+local function decide_rate(quotas, planned)
+    local most, longest_ms = nil, 0
+    for number, quota in ipairs(quotas) do
+        local meter = read_meter(quota[1], quota[3])
+        local excess = meter.used + meter.added + (planned[quota[1]] or 0) + 1 - quota[2]
+        if excess > 0 then
+            local wait_ms = find_wait(meter, excess)
+            if wait_ms > longest_ms then most, longest_ms = number, wait_ms end
+        end
+    end
+    if most then return {'limited', most - 1, longest_ms, tell_rooms(quotas)} end
+end
+
+local function use_quotas(quotas)
+    for _, quota in ipairs(quotas) do
+        local meter = meters[quota[1]]
+        meter.added = meter.added + 1
+    end
+    return tell_rooms(quotas)
+end
+
+local function write_meters()
+    for key, meter in pairs(meters) do
+        if meter.added > 0 then
+            redis.call('HINCRBY', key, meter.now, meter.added)
+            redis.call('PEXPIRE', key, (PARTS + 1) * meter.part_ms)
+            if #meter.stale > 0 then redis.call('HDEL', key, unpack(meter.stale)) end
+        end
+    end
+end
+
 -- Tell why an order may not happen, or nil; `planned` holds what the orders of its parcel before it will take.
 local function decide(order, planned)
     local list, guards = order[3], order[4]
@@ -74,6 +148,7 @@ local function decide(order, planned)
     local refusal = nil
     if guards.max_queued then refusal = decide_queue(guards, planned) end
     if not refusal and guards.slot then refusal = decide_slot(guards.slot, planned) end
+    if not refusal and guards.quotas then refusal = decide_rate(guards.quotas, planned) end
     return refusal
 end
 
@@ -89,6 +164,7 @@ local function plan(order, planned)
         planned[guards.slot.key] = planned[guards.slot.key] or {}
         table.insert(planned[guards.slot.key], order[1])
     end
+    for _, quota in ipairs(guards.quotas or {}) do planned[quota[1]] = (planned[quota[1]] or 0) + 1 end
 end
 
 local function take_slot(id, slot)
@@ -160,22 +236,22 @@ local function write_gathered()
     end
 end
 
--- Do an order; return the tasks that it replaced.
+-- Do an order; return the tasks that it replaced, and what it leaves of its quotas.
 local function perform(order)
     local id, keep_s, list, guards, _, row, message = unpack(order, 1, 7)
     if list then gather(pushed, list, message) end
     redis.call('SET', row_key .. id, row, 'EX', keep_s)
     index(id, keep_s, unpack(order[5], 1, 4))
     tell_launch(id)
-    if not guards then return {} end
+    if not guards then return nil, nil end
     if guards.hold_ms then
         -- 0 is said of what the broker surely does not have.
         redis.call('ZADD', outbox, guards.hold_ms > 0 and now_ms + guards.hold_ms or 0, id)
         redis.call('SET', parked_key .. id, message, 'EX', keep_s)
     end
     for _, claim in ipairs(guards.claims) do redis.call('SET', claim.key, claim.value, 'EX', claim.keep_s) end
-    if guards.slot then return take_slot(id, guards.slot) end
-    return {}
+    local replaced = guards.slot and take_slot(id, guards.slot)
+    return replaced, guards.quotas and use_quotas(guards.quotas)
 end
 
 -- Decide one order and keep what stands against it.
@@ -190,8 +266,8 @@ local function answer(parcel, order, words)
 end
 
 local function run(parcel, index, order)
-    local replaced = perform(order)
-    if #replaced > 0 then answer(parcel, index, {'replaced', unpack(replaced)}) end
+    local replaced, rooms = perform(order)
+    if rooms or (replaced and #replaced > 0) then answer(parcel, index, {'done', replaced or {}, rooms or {}}) end
 end
 
 for number, parcel in ipairs(parcels) do
@@ -212,4 +288,5 @@ for number, parcel in ipairs(parcels) do
     end
 end
 write_gathered()
+write_meters()
 return answers

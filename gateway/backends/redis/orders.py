@@ -13,7 +13,8 @@ from gateway.backends.redis.scripts import load_script
 from gateway.errors import BrokerUnavailableError, GatewayError, OutboxFullError
 from gateway.launch.idempotency import Claim, KeyState
 from gateway.launch.launch import Launch, record
-from gateway.launch.offer import Held, Known, Offer, Outcome, Published, QueueFull
+from gateway.launch.offer import Held, Known, Limited, Offer, Outcome, Published, QueueFull
+from gateway.launch.quota import PARTS, Quota, Room
 from gateway.ports import Revocation
 
 SCRIPT: Final = load_script("tell", "revocation", "launch")
@@ -68,17 +69,24 @@ def order_record(offer: Offer, *, prefix: str, parking: Parking | None, state: K
 def read_answer(words: list[Any]) -> Outcome:
     """Read what the script said of one order."""
     word, rest = words[0], words[1:]
-    if word == b"replaced":
-        return Published(replaced=tuple(each.decode() for each in rest))
+    if word == b"done":
+        return Published(replaced=tuple(each.decode() for each in rest[0]), rooms=_read_rooms(rest[1]))
     if word == b"known":
         return Known(remembrance=rest[0], number=rest[1])
     if word == b"held":
         return Held(holders=tuple(each.decode() for each in rest))
     if word == b"deep":
         return QueueFull(depth=rest[0])
+    if word == b"limited":
+        return Limited(number=rest[0], wait_ms=rest[1], rooms=_read_rooms(rest[2]))
     if word == b"backlog":
         return OutboxFullError()
     return BrokerUnavailableError("the broker refuses the message: a key of Redis is of another type")
+
+
+def _read_rooms(numbers: list[int]) -> tuple[Room, ...]:
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    return tuple(Room(remaining=remaining, renews_ms=renews_ms) for remaining, renews_ms in pairs)
 
 
 def pack_parcels(parcels: list[tuple[bool, list[Order]]]) -> bytes:
@@ -98,14 +106,25 @@ def _write(value: Struct) -> str:
 
 def _write_guards(offer: Offer, *, prefix: str, lanes: Lanes | None, state: KeyState = "done") -> dict[str, Any] | None:
     launch = offer.launch
-    if not offer.claims and launch.slot is None and launch.max_queued is None:
+    if not offer.claims and launch.slot is None and launch.max_queued is None and not launch.quotas:
         return None
     guards: dict[str, Any] = {"claims": [_write_claim(each, state, prefix=prefix) for each in offer.claims]}
     if launch.max_queued is not None and lanes is not None:
         guards |= {"max_queued": launch.max_queued, "lists": lanes.list_all(launch.queue)}
     if launch.slot is not None:
         guards["slot"] = _write_slot(offer, launch, prefix=prefix)
+    if launch.quotas:
+        guards["quotas"] = [_write_quota(each, prefix=prefix) for each in launch.quotas]
     return guards
+
+
+def _write_quota(quota: Quota, *, prefix: str) -> tuple[str, int, int]:
+    return rate_key(prefix, quota), quota.rate.count, 1000 * quota.rate.period_s // PARTS
+
+
+def rate_key(prefix: str, quota: Quota) -> str:
+    """Return the key under which it is counted how much of a quota was used."""
+    return f"{prefix}rate:{quota.key}"
 
 
 def _write_claim(claim: Claim, state: KeyState, *, prefix: str) -> dict[str, Any]:
