@@ -58,11 +58,22 @@ def read_rss_mb(pid: int) -> float:
 
 
 @contextlib.contextmanager
-def run_gateway(redis_url: str, *, config: Path = ROOT / "tasks.yaml") -> Iterator[Server]:
+def run_gateway(redis_url: str, *, config: Path = ROOT / "tasks.yaml", **settings: str) -> Iterator[Server]:
     """Run the gateway."""
-    env = {"GATEWAY_BROKER_URL": redis_url, "GATEWAY_CONFIG": str(config), "GATEWAY_LOG_LEVEL": "error"}
+    env = {"GATEWAY_BROKER_URL": redis_url, "GATEWAY_CONFIG": str(config), "GATEWAY_LOG_LEVEL": "error", **settings}
     with _run([sys.executable, "-m", "gateway", "serve", "--port", "{port}"], env) as server:
         yield server
+
+
+@contextlib.contextmanager
+def run_guarded(redis_url: str) -> Iterator[tuple[Server, str]]:
+    """Run the gateway with API keys, and make one whose role has rights in the file."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "keys")
+        argv = [sys.executable, "-m", "gateway", "keys", "new", "--name", "bench", "--role", "operators"]
+        made = subprocess.run([*argv, "--file", str(file)], check=True, capture_output=True, text=True)
+        with run_gateway(redis_url, GATEWAY_API_KEYS_FILE=str(file)) as server:
+            yield server, made.stdout.strip()
 
 
 @contextlib.contextmanager

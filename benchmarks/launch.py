@@ -28,6 +28,7 @@ class Subject(NamedTuple):
     body: Any
     connections: int = 32
     launches: int = 1
+    key: str = ""
 
 
 def main() -> None:
@@ -49,6 +50,7 @@ def main() -> None:
 
 def _start(stack: contextlib.ExitStack, redis_url: str, python: str) -> tuple[list[Subject], subjects.Server]:
     gateway = stack.enter_context(subjects.run_gateway(redis_url))
+    guarded, key = stack.enter_context(subjects.run_guarded(redis_url))
     thousand = stack.enter_context(subjects.run_thousand(redis_url))
     router = stack.enter_context(subjects.run_asgi("fastapi_router", redis_url, python=python))
     flower = stack.enter_context(subjects.run_flower(redis_url, python=python))
@@ -59,6 +61,7 @@ def _start(stack: contextlib.ExitStack, redis_url: str, python: str) -> tuple[li
     return [
         Subject("gateway, by name", gateway, subjects.LAUNCH, subjects.BY_NAME),
         Subject("gateway, typed route", gateway, subjects.LAUNCH_TYPED, subjects.PARAMS),
+        Subject("gateway, with a key and rights", guarded, subjects.LAUNCH, subjects.BY_NAME, key=key),
         Subject("gateway, 1,000 task types", thousand, subjects.LAUNCH, subjects.BY_NAME),
         Subject("gateway, batches of 1,000", gateway, subjects.LAUNCH_BATCH, batch, 4, 1000),
         Subject("FastAPI router", router, "/tasks/launch", subjects.BY_NAME),
@@ -79,6 +82,7 @@ def measure_rates(found: list[Subject], client: redis.Redis) -> dict[str, float]
                     subject.body,
                     seconds=SECONDS if round_ else WARM_UP_S,
                     connections=subject.connections,
+                    key=subject.key,
                 )
             if round_:
                 rates[subject.label].append(rate * subject.launches)

@@ -38,9 +38,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     trusted_proxies: Annotated[
         str, Meta(description="Addresses and networks of proxies whose X-Forwarded-For is believed, as 10.0.0.0/8.")
     ] = ""
-    audit_limit: Annotated[int, Meta(ge=0, description="Records of who did what that are kept; 0 keeps none.")] = (
-        100_000
-    )
+    audit_limit: Annotated[
+        int, Meta(ge=0, description="Entries of the audit that are kept, of 1 to 16 records each; 0 keeps none.")
+    ] = 20_000
     token_keys: Annotated[
         str, Meta(description="The public keys (JWKS) of an issuer of tokens: a file, or an https URL.")
     ] = ""

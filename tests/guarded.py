@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -31,7 +32,7 @@ def add_key(path: Path, role: str) -> str:
 
 
 @contextmanager
-def run_guarded(folder: Path, **settings: str) -> Iterator[Guarded]:
+def run_guarded(folder: Path, **settings: Any) -> Iterator[Guarded]:
     """Run a gateway that wants keys."""
     file = folder / "keys"
     keys = {role: add_key(file, role) for role in ("admin", "operators", "viewers", "strangers")}

@@ -12,6 +12,6 @@ class NoAudit:
     def note(self, deed: Deed, *, params: Mapping[str, Any] | None = None) -> None:
         """Keep nothing."""
 
-    async def read(self, before: str | None, *, count: int) -> list[tuple[str, Deed]]:  # noqa: ARG002 - the port's
+    async def read(self, before: str | None) -> list[tuple[str, Deed]]:  # noqa: ARG002 - the port's
         """Find nothing."""
         return []

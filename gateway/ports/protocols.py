@@ -218,8 +218,8 @@ class Audit(Protocol):
     def note(self, deed: Deed, *, params: Mapping[str, Any] | None = None) -> None:
         """Take a deed, and never wait; of `params`, which hold nothing secret, a digest is kept."""
 
-    async def read(self, before: str | None, *, count: int) -> list[tuple[str, Deed]]:
-        """Return the records behind a position, the newest first, each with its own."""
+    async def read(self, before: str | None) -> list[tuple[str, Deed]]:
+        """Return the next records behind a position, the newest first, each with its own; none at the end."""
 
 
 class Authenticator(Protocol):

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any
 
 import jsonschema_rs
+from msgspec.structs import replace
 
 from gateway.config.model import Schema
 from gateway.errors import Fault
@@ -21,11 +22,17 @@ class WholeSchemas:
     """The schemas of all parameters, whole: they decide where msgspec refuses, and tell every fault."""
 
     def __init__(
-        self, schemas: Mapping[str, Schema], *, required: tuple[str, ...], named: Mapping[str, Schema]
+        self,
+        schemas: Mapping[str, Schema],
+        *,
+        required: tuple[str, ...],
+        named: Mapping[str, Schema],
+        secret_names: frozenset[str] = frozenset(),
     ) -> None:
         self._schemas = schemas
         self._required = required
         self._named = named
+        self._secret_names = secret_names
         self._validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
 
     def find_faults(self, params: Any) -> tuple[Fault, ...]:
@@ -38,7 +45,12 @@ class WholeSchemas:
             faults.setdefault((fault.pointer, fault.code), fault)
             if len(faults) >= MAX_FAULTS:
                 break
-        return tuple(faults.values())
+        return tuple(self._hide(fault) for fault in faults.values())
+
+    def _hide(self, fault: Fault) -> Fault:
+        """Blame a secret parameter as a whole: the names of members are what was sent, too."""
+        name = fault.pointer.split("/", 2)[1]
+        return replace(fault, pointer=f"/{name}") if name in self._secret_names else fault
 
     def _find_missing(self, params: dict[str, Any]) -> Iterator[Fault]:
         for name in self._required:

@@ -37,7 +37,7 @@ class ParameterSet:
         self.json_schema = _show(parameters, required, named)
         self._translations = {name: translate(schema, named=named) for name, schema in schemas.items()}
         self._type = make_struct(self._translations, required=frozenset(required), title=title)
-        self._whole = WholeSchemas(schemas, required=tuple(required), named=named)
+        self._whole = WholeSchemas(schemas, required=tuple(required), named=named, secret_names=self.secret_names)
         self._residues = [
             (name, _make_residue(each.residue, schemas[name], named))
             for name, each in self._translations.items()

@@ -22,7 +22,10 @@ class AuditQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     action: Action | None = None
     outcome: Annotated[str, Meta(min_length=1, max_length=64, description="As accepted, or forbidden.")] | None = None
     cursor: (
-        Annotated[str, Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,15}\Z", description="The `next_cursor` of a page.")] | None
+        Annotated[
+            str, Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,15}\.[0-9]{1,2}\Z", description="The `next_cursor` of a page.")
+        ]
+        | None
     ) = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 
@@ -47,15 +50,19 @@ def make_audit_handlers(site: Site) -> list[HTTPRouteHandler]:
 
 
 async def _find(query: AuditQuery, audit: Audit) -> AuditPage:
-    found = await audit.read(query.cursor, count=MOST_EXAMINED)
     items: list[Deed] = []
-    for position, deed in found:
-        if _is_wanted(deed, query):
-            items.append(deed)
-            if len(items) == query.limit:
-                return AuditPage(items=tuple(items), next_cursor=position)
-    is_all = len(found) < MOST_EXAMINED
-    return AuditPage(items=tuple(items), next_cursor=None if is_all else found[-1][0])
+    position, examined = query.cursor, 0
+    while examined < MOST_EXAMINED:
+        found = await audit.read(position)
+        if not found:
+            return AuditPage(items=tuple(items), next_cursor=None)
+        examined += len(found)
+        for position, deed in found:
+            if _is_wanted(deed, query):
+                items.append(deed)
+                if len(items) == query.limit:
+                    return AuditPage(items=tuple(items), next_cursor=position)
+    return AuditPage(items=tuple(items), next_cursor=position)
 
 
 def _is_wanted(deed: Deed, query: AuditQuery) -> bool:

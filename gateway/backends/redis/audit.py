@@ -22,8 +22,12 @@ from gateway.backends.redis.trips import SharedTrips, await_ledger
 from gateway.errors import BackendError
 
 TOGETHER_S: Final = 0.1
-AT_ONCE: Final = 200
+TOGETHER: Final = 16
+"""Records of one entry, at most: an entry costs Redis more than what is in it."""
+AT_ONCE: Final = 25 * TOGETHER
 """Records of one write: more would hold up whoever else waits for Redis, or for this process."""
+ENTRIES: Final = 256
+"""Entries of one read."""
 MOST_HELD: Final = 20_000
 MOST_STRANGERS: Final = 100
 """Addresses of unknown callers that are told apart within a moment: they must not write the audit full."""
@@ -32,6 +36,7 @@ UNKNOWN: Final = "unauthorized"
 APPEND: Final = load_script("audit_append")
 _Noted = tuple[Deed, Mapping[str, Any] | None]
 _ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Deed)
 _log = structlog.get_logger("gateway.audit")
 
 
@@ -68,14 +73,17 @@ class RedisAudit:
         else:
             self.lost += 1
 
-    async def read(self, before: str | None, *, count: int) -> list[tuple[str, Deed]]:
-        """Return the records behind a position, the newest first, each with its own.
+    async def read(self, before: str | None) -> list[tuple[str, Deed]]:
+        """Return the next records behind a position, the newest first, each with its own; none at the end.
 
         Raises: BackendError.
         """
-        start = "+" if before is None else f"({before}"
-        [entries] = await await_ledger(self._trips.ask(("XREVRANGE", self._key, start, "-", "COUNT", count)))
-        return [(entry_id.decode(), msgspec.json.decode(flat[1], type=Deed)) for entry_id, flat in entries]
+        entry_id, _, number = ("+", "", "") if before is None else before.partition(".")
+        start = f"({entry_id}" if number == "0" else entry_id  # nothing of that entry is left
+        [entries] = await await_ledger(self._trips.ask(("XREVRANGE", self._key, start, "-", "COUNT", ENTRIES)))
+        found = [each for raw_id, flat in entries for each in _read_entry(raw_id.decode(), flat[1])]
+        seen = {f"{entry_id}.{each}" for each in range(int(number or 0), TOGETHER)}
+        return [each for each in found if each[0] not in seen]
 
     async def run(self) -> None:
         """Write what was noted, again and again, until cancelled."""
@@ -92,7 +100,8 @@ class RedisAudit:
                 await asyncio.sleep(0)
             while self._lines:
                 some = list(islice(self._lines, AT_ONCE))
-                await await_ledger(self._trips.ask(("EVAL", APPEND, 0, self._key, self._limit, KEEP_S, *some)))
+                entries = (b"\n".join(some[at : at + TOGETHER]) for at in range(0, len(some), TOGETHER))
+                await await_ledger(self._trips.ask(("EVAL", APPEND, 0, self._key, self._limit, KEEP_S, *entries)))
                 for _ in some:
                     self._lines.popleft()
         except BackendError as error:
@@ -123,3 +132,9 @@ class RedisAudit:
             self._lines.popleft()
         self.lost += max(0, excess)
         _log.warning("audit_unwritten", detail=str(error), waiting=len(self._lines), lost=self.lost)
+
+
+def _read_entry(entry_id: str, content: bytes) -> list[tuple[str, Deed]]:
+    """Read the records of an entry, the newest first."""
+    deeds = [_DECODER.decode(line) for line in content.split(b"\n")]
+    return [(f"{entry_id}.{number}", deeds[number]) for number in reversed(range(len(deeds)))]

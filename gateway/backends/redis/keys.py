@@ -27,7 +27,7 @@
 | `workers` | sorted set | workers by when they were last heard of | seven days after the last word |
 | `kits` | sorted set | workers with the kit, by until when their word holds | the last of these |
 | `observer`, `observer:fence` | strings | the lease of whoever notes the events of tasks, its last token | the lease; for good |
-| `audit` | stream | who did what; about `GATEWAY_AUDIT_LIMIT` records, the newest | a year after the last |
+| `audit` | stream | who did what; about `GATEWAY_AUDIT_LIMIT` entries, the newest | a year after the last |
 | `identity` | string | the key behind the task ids | for good: every id ever given depends on it |
 | `sweeper`, `settler` | strings | the leases of the outbox's sweeper and of the settler | the lease |
 | `sweeper:fence`, `settler:fence` | strings | their last tokens | for good: tokens must only grow |
