@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url -
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint format lock sbom audit docs-assets chaos bench clean
+.PHONY: help install run test lint format lock docs-assets chaos bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,15 +59,6 @@ lock: $(BIN)/uv ## Lock the requirements again, with hashes
 	$(COMPILE) requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) -c requirements/runtime.txt requirements/development.in -o requirements/development.txt
 
-sbom: $(BIN)/uv ## Write the bill of materials of the runtime, as CycloneDX, to dist/sbom.json
-	@mkdir -p dist
-	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements/runtime.txt \
-		--output-reproducible --of JSON -o dist/sbom.json
-	@echo dist/sbom.json
-
-audit: $(BIN)/uv ## Look up known vulnerabilities of what is locked, at PyPI
-	$(BIN)/uv tool run --quiet pip-audit==2.10.1 -r requirements/runtime.txt --disable-pip --require-hashes --strict --progress-spinner off
-
 SWAGGER_UI := 5.35.0
 
 docs-assets: ## Renew the files of the docs page from npm
@@ -81,7 +72,8 @@ docs-assets: ## Renew the files of the docs page from npm
 chaos: $(STAMP) ## Run the fault tests at length (CHAOS_KILLS, CHAOS_LAUNCHES, CHAOS_REVOKES, CHAOS_SEED)
 	@CHAOS_KILLS=$${CHAOS_KILLS:-100} CHAOS_LAUNCHES=$${CHAOS_LAUNCHES:-20000} \
 		CHAOS_KILL_POINTS=$${CHAOS_KILL_POINTS:-50} CHAOS_REVOKES=$${CHAOS_REVOKES:-100} \
-		CHAOS_BROKER_KILLS=$${CHAOS_BROKER_KILLS:-20} $(BIN)/python -m pytest tests/faults -s
+		CHAOS_BROKER_KILLS=$${CHAOS_BROKER_KILLS:-20} CHAOS_ATTACKS=$${CHAOS_ATTACKS:-200} \
+		$(BIN)/python -m pytest tests/faults -s
 
 bench: $(STAMP) ## Run every benchmark
 	@set -e; for file in $(sort $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))); do echo "== $$file"; $(BIN)/python "$$file"; done

@@ -4,8 +4,6 @@ What comes in: the settings. What goes out: parts, of which nothing is connected
 started and what stopped with the process.
 """
 
-import os
-import socket
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -35,13 +33,14 @@ from gateway.backends.outbox.sweeper import Sweeper
 from gateway.backends.redis.audit import RedisAudit
 from gateway.backends.redis.backlog import RedisBacklog
 from gateway.backends.redis.connection import connect
+from gateway.backends.redis.deliveries import RedisDeliveries
 from gateway.backends.redis.depths import RedisDepths
 from gateway.backends.redis.feed import RedisFeed
 from gateway.backends.redis.history import RedisHistory
 from gateway.backends.redis.keys import change_channel
 from gateway.backends.redis.ledger import RedisLedger
 from gateway.backends.redis.log import RedisTaskLog
-from gateway.backends.redis.message import Lanes
+from gateway.backends.redis.naming import make_lanes, name_origin
 from gateway.backends.redis.observations import RedisObservations
 from gateway.backends.redis.open_tasks import RedisOpenTasks
 from gateway.backends.redis.publisher import RedisPublisher
@@ -56,10 +55,11 @@ from gateway.backends.results.choosing import make_results
 from gateway.backends.results.disabled import DisabledResults
 from gateway.backends.split import SplitPublisher
 from gateway.errors import BackendError, LedgerUnavailableError, ResultsUnavailableError
+from gateway.flows.reconciling import Reconciler
 from gateway.flows.services import Services
 from gateway.flows.settling import Settler
 from gateway.ports import ALL_TASKS, Probe, Publisher, Tally
-from gateway.settings import Settings, is_redis, read_steps
+from gateway.settings import Settings, is_redis
 
 
 class Parts:
@@ -82,7 +82,7 @@ class Parts:
         self._tally = tally
         self._clients: dict[str, Redis] = {}
         self._trips: dict[str, SharedTrips] = {}
-        self._lanes = _make_lanes(settings)
+        self._lanes = make_lanes(settings)
         self.closing = AsyncExitStack()
         self.runs: list[Callable[[], Coroutine[Any, Any, None]]] = []
         """What runs beside the requests, each until it is cancelled."""
@@ -105,6 +105,8 @@ class Parts:
         self.audit = self._make_audit(write_deeds)
         observer, gauges = self._make_observer(heartbeats, roster), self._make_gauges(roster, name_queues)
         self.runs += (self._make_settler().run, observer.run, gauges.run)
+        if is_redis(settings.broker_url):  # others cannot be looked into, nor do they lose what they have confirmed
+            self.runs.append(self._make_reconciler(name_queues).run)
 
     @property
     def services(self) -> Services:
@@ -203,10 +205,23 @@ class Parts:
         open_tasks = RedisOpenTasks(client, prefix=settings.key_prefix, deadline_s=self._deadline_s)
         return Settler(open_tasks, self.services)
 
+    def _make_reconciler(self, name_queues: Callable[[], Iterable[str]]) -> Reconciler:
+        settings = self._settings
+        deliveries = RedisDeliveries(
+            self.client(settings.redis_url),
+            self.client(settings.broker_url),
+            prefix=settings.key_prefix,
+            lanes=self._lanes,
+            origin=name_origin(),
+            name_queues=name_queues,
+            deadline_s=self._deadline_s,
+        )
+        return Reconciler(deliveries, self.services, answer_period_s=settings.workers_refresh_s)
+
     def _make_publisher(self) -> tuple[Publisher, Probe]:
         """Make the publisher: one step where ledger and broker are one Redis, an outbox elsewhere."""
         settings, deadline_s = self._settings, self._deadline_s
-        origin = f"{os.getpid()}@{socket.gethostname()}"
+        origin = name_origin()
         if settings.broker_url == settings.redis_url:
             broker = RedisPublisher(
                 self.client(settings.broker_url),
@@ -280,11 +295,3 @@ class Parts:
             sentinel_master=settings.sentinel_master,
             existing=self._existing,
         )
-
-
-def _make_lanes(settings: Settings) -> Lanes:
-    return Lanes(
-        key_prefix=settings.broker_key_prefix,
-        steps=read_steps(settings.priority_steps),
-        separator=settings.priority_separator,
-    )

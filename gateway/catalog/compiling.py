@@ -18,6 +18,7 @@ from gateway.catalog.task_type import TaskType
 from gateway.config import Config, Path, TaskSpec
 from gateway.config.checks import check_keep
 from gateway.config.issues import Issues
+from gateway.config.model import RECONCILE_AFTER_S
 from gateway.config.rates import read_rate
 from gateway.errors import Issue, RefusedParamsError
 from gateway.schema import ParameterSet, SchemaIssue, check_named, compile_parameters
@@ -89,6 +90,7 @@ def _compile(
         rate_limit=None if spec.rate_limit is None else read_rate(spec.rate_limit),
         delivery=spec.delivery or "at_least_once",
         when_unavailable=spec.when_unavailable or "queue",
+        reconcile_after_s=spec.reconcile_after_s or RECONCILE_AFTER_S,
         concurrency=spec.concurrency,
         caller_options=frozenset(spec.caller_options or ()),
         deprecated=spec.deprecated,

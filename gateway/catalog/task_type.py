@@ -38,6 +38,7 @@ class TaskType(Struct, frozen=True, kw_only=True):
     """How often a caller may launch it."""
     delivery: Delivery
     when_unavailable: WhenUnavailable
+    reconcile_after_s: int
     concurrency: Concurrency | None
     caller_options: frozenset[str]
     deprecated: bool

@@ -12,6 +12,8 @@ from gateway.config.rates import RateText
 
 MAX_ITEMS = 100
 """How many tags, rules and examples a task type may have."""
+RECONCILE_AFTER_S = 10
+"""So long a task is in nobody's hands before it counts as lost, unless its type says otherwise."""
 CallerOption = Literal["countdown_s", "eta", "expires_s", "priority"]
 OnConflict = Literal["reject", "join_existing", "replace"]
 Delivery = Literal["at_least_once", "at_most_once"]
@@ -158,6 +160,10 @@ class Execution(FileStruct, frozen=True, kw_only=True):
             description="What a launch does while no live worker would run it: `queue`, as when left out, launches; `warn` "
             "too, and says so in the receipt; `reject` answers 503."
         ),
+    ] = None
+    reconcile_after_s: Annotated[
+        Seconds | None,
+        Meta(description="After so many seconds in nobody's hands a task counts as lost; ten when left out."),
     ] = None
     caller_options: Annotated[
         Annotated[tuple[CallerOption, ...], Meta(max_length=len(get_args(CallerOption)))] | None,

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from gateway.config.model import Delivery, WhenUnavailable
+from gateway.config.model import RECONCILE_AFTER_S, Delivery, WhenUnavailable
 from gateway.launch.quota import Quota
 from gateway.launch.slot import Slot
 
@@ -60,6 +60,7 @@ class Launch(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """It takes one unit of each."""
     delivery: Delivery = "at_least_once"
     """What becomes of it when its worker dies with it."""
+    reconcile_after_s: int = RECONCILE_AFTER_S
     when_unavailable: WhenUnavailable = "queue"
     """What is to be done when no live worker would run it."""
     warnings: tuple[str, ...] = ()
@@ -81,7 +82,9 @@ class LedgerEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the ledger remembers of one launch: enough to show it and to launch it again."""
 
     delivery: Delivery = "at_least_once"
-    """Stands first, so that a row which begins with it tells what it says without being read; see `claims.lua`."""
+    """This and the next two stand first, so that scripts find them without reading a whole row: `claims.lua`, `missing.lua`."""
+    queue: str
+    priority: int | None = None
     task_id: str
     task_type: str
     name: str
@@ -89,11 +92,14 @@ class LedgerEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Without the secret ones."""
     secrets: tuple[str, ...] = ()
     """Names of the secret params that were given; a retry must be given them again."""
-    queue: str
+    is_plain: bool = True
     launched_at: datetime
     eta: datetime | None = None
     expires_at: datetime | None = None
+    time_limit_s: int | None = None
+    soft_time_limit_s: int | None = None
     keep_s: int
+    reconcile_after_s: int = RECONCILE_AFTER_S
     digest: str
     generation: int
     lineage: Lineage | None = None
@@ -141,22 +147,32 @@ def record(launch: Launch) -> LedgerEntry:
     """Keep of a launch what may be kept."""
     return LedgerEntry(
         delivery=launch.delivery,
+        queue=launch.queue,
+        priority=launch.priority,
         task_id=launch.task_id,
         task_type=launch.task_type,
         name=launch.name,
         params=launch.public_params,
         secrets=tuple(sorted(launch.secret_names & launch.params.keys())) if launch.secret_names else (),
-        queue=launch.queue,
+        is_plain=launch.is_plain,
         launched_at=launch.launched_at,
         eta=launch.eta,
         expires_at=launch.expires_at,
+        time_limit_s=launch.time_limit_s,
+        soft_time_limit_s=launch.soft_time_limit_s,
         keep_s=launch.keep_s,
+        reconcile_after_s=launch.reconcile_after_s,
         digest=launch.digest,
         generation=launch.generation,
         lineage=launch.lineage,
         launched_by=launch.launched_by,
         batch_id=launch.batch_id,
     )
+
+
+def restore(entry: LedgerEntry) -> Launch:
+    """Make a recorded launch again, as it was; what was secret in it is missing."""
+    return Launch(**{name: getattr(entry, name) for name in entry.__struct_fields__ if name != "secrets"})
 
 
 def write_receipt(launch: Launch | LedgerEntry, *, prefix: str) -> Receipt:

@@ -68,6 +68,7 @@ def prepare(wish: Wish, catalog: Catalog, *, now: datetime, caller: str = "") ->
         quotas=choose_quotas(task_type.task_type, own=task_type.rate_limit, overall=catalog.rate_limit, caller=caller),
         delivery=task_type.delivery,
         when_unavailable=task_type.when_unavailable,
+        reconcile_after_s=task_type.reconcile_after_s,
     )
 
 

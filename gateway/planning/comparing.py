@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.access.rights import VERBS, list_roles
 from gateway.config import Config, TaskSpec
-from gateway.config.model import Access, Concurrency, Delivery
+from gateway.config.model import RECONCILE_AFTER_S, Access, Concurrency, Delivery
 from gateway.config.rates import read_rate
 from gateway.planning.change import Audience, Change, Finding, Kind, Verdict
 from gateway.planning.parameters import compare_parameters
@@ -32,7 +32,12 @@ def compare(old: Config, new: Config, *, default_queue: str = "celery", keep_s: 
 
     Shape: by task type in the order of the old file, then of the new one; what breaks comes first in each.
     """
-    given: dict[str, str | int] = {"queue": default_queue, "keep_s": keep_s, "delivery": "at_least_once"}
+    given: dict[str, str | int] = {
+        "queue": default_queue,
+        "keep_s": keep_s,
+        "delivery": "at_least_once",
+        "reconcile_after_s": RECONCILE_AFTER_S,
+    }
     changes: list[Change] = []
     for key in [*old.tasks, *(key for key in new.tasks if key not in old.tasks)]:
         if key not in new.tasks:
@@ -80,6 +85,9 @@ def _compare(key: str, before: TaskSpec, after: TaskSpec, *, old: Config, new: C
     yield from _compare_options(before, after)
     yield from _compare_delivery(before.delivery, after.delivery)
     yield from _compare_access(before.access or Access(), after.access or Access())
+    if before.reconcile_after_s != after.reconcile_after_s:
+        detail = f"from {_show(before.reconcile_after_s)} to {_show(after.reconcile_after_s)}"
+        yield _find("reconcile_after_s", "changed", "nobody", "safe", detail)
     yield from _compare_concurrency(before.concurrency, after.concurrency)
     yield from _compare_rates(before.rate_limit, after.rate_limit)
     for finding in compare_parameters(before, after, before=old, after=new):

@@ -51,6 +51,7 @@ class ShownTask(Struct, frozen=True, kw_only=True):
     max_queued: int | None
     rate_limit: Rate | None
     delivery: Delivery
+    reconcile_after_s: int
     when_unavailable: WhenUnavailable
     concurrency: Concurrency | None
     caller_options: tuple[str, ...]
@@ -65,7 +66,8 @@ class ShownTask(Struct, frozen=True, kw_only=True):
 
 
 _FACTS = ("name", "queue", "priority", "expires_s", "time_limit_s", "soft_time_limit_s", "keep_s", "max_queued",
-          "rate_limit", "delivery", "when_unavailable", "concurrency", "caller_options", "tags", "deprecated")  # fmt: skip
+          "rate_limit", "delivery", "reconcile_after_s", "when_unavailable", "concurrency", "caller_options", "tags",
+          "deprecated")  # fmt: skip
 
 
 def describe(task_type: TaskType, *, base_url: str, prefix: str) -> ShownTask:
@@ -74,7 +76,7 @@ def describe(task_type: TaskType, *, base_url: str, prefix: str) -> ShownTask:
     url = f"{base_url.rstrip('/')}{prefix}/tasks/launch/{task_type.task_type}"
     body = shlex.quote(msgspec.json.encode(params).decode())
     return ShownTask(
-        **{name: getattr(task_type, name) for name in ("task_type", "title", "description", "examples", *_FACTS[:12])},
+        **{name: getattr(task_type, name) for name in ("task_type", "title", "description", "examples", *_FACTS[:13])},
         tags=task_type.tags,
         deprecated=task_type.deprecated,
         caller_options=tuple(sorted(task_type.caller_options)),

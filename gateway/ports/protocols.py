@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from gateway.access.caller import Caller
 from gateway.access.deed import Deed
 from gateway.launch.idempotency import Claim
+from gateway.launch.launch import Launch
 from gateway.launch.offer import Offer, Outcome
 from gateway.launch.withdrawal import Taking, Withdrawal
 from gateway.ports.values import (
@@ -22,6 +23,8 @@ from gateway.ports.values import (
     Found,
     Index,
     LogEntry,
+    Missing,
+    MissingSlice,
     News,
     Place,
     Remembered,
@@ -135,6 +138,28 @@ class Tally(Protocol):
 
     def note_resent(self) -> None:
         """Count a message that left the outbox late."""
+
+
+class Deliveries(Protocol):
+    """The messages of a broker whose queues can be looked into; one gateway at a time looks after them."""
+
+    async def find_missing(self, after: str, *, count: int) -> MissingSlice | None:
+        """Look at the next open tasks behind one; None while another gateway looks after them.
+
+        Shape: one that is missing may be in an odd place; one that is not missing may be later.
+        """
+
+    async def look_again(self, task_ids: Sequence[str]) -> list[Missing]:
+        """Return which of some tasks are still missing; none of them while another gateway looks after them."""
+
+    async def search(self, queues: Mapping[str, str]) -> frozenset[str]:
+        """Return which tasks are found, given each with its queue, by looking at every message."""
+
+    async def redeliver(self, launch: Launch, *, retries: int) -> bool:
+        """Send the message of a recorded launch again, and note it, unless it has been seen meanwhile."""
+
+    async def conclude(self, launch: Launch, end: End) -> bool:
+        """Write down how a task ended that nobody will run, unless it has been seen meanwhile."""
 
 
 class Results(Protocol):

@@ -39,6 +39,9 @@ class Run(Struct, frozen=True, kw_only=True, omit_defaults=True):
     worker: str | None = None
     is_started: bool = False
     """True once it was seen to run, though nobody told since when."""
+    redeliveries: int = 0
+    """How often its message was lost and sent again by a gateway."""
+    redelivered_at: datetime | None = None
 
 
 class Slice(Struct, frozen=True, kw_only=True):
@@ -50,6 +53,28 @@ class Slice(Struct, frozen=True, kw_only=True):
     """Where the next slice begins; empty at the end of the set."""
     size: int
     """Tasks of the whole set."""
+
+
+class Missing(Struct, frozen=True, kw_only=True):
+    """A task that has not ended, and whose message is neither in its queue nor, as far as that is known, in anybody's hands."""
+
+    task_id: str
+    retries: int = 0
+    """How often Celery has retried it, as far as a worker has told."""
+    is_holder_dead: bool = False
+    """True when a worker with the kit ran it, and has renewed its claim no more."""
+
+
+class MissingSlice(Struct, frozen=True, kw_only=True):
+    """What is missing among some of the open tasks."""
+
+    missing: tuple[Missing, ...]
+    following: str
+    """Where the next slice begins; empty at the end."""
+    exact: frozenset[str]
+    """The workers alive that have the kit: of their tasks the ledger knows all."""
+    known: frozenset[str]
+    """The workers that any gateway heard of lately, those that died among them."""
 
 
 class Index(Struct, frozen=True, kw_only=True):

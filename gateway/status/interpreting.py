@@ -66,6 +66,7 @@ def interpret(remembered: Remembered, record: ResultRecord | None, witness: Witn
         worker_lost_at=witness.lost_at if status not in FINAL and status != "PENDING" else None,
         stalled_because=_explain_wait(remembered, status, witness),
         retries=_find_retries(told, end),
+        redeliveries=run.redeliveries,
         retry_of=lineage.retry_of if lineage else None,
         root_id=lineage.root_id if lineage else None,
         attempt=lineage.attempt if lineage else 1,

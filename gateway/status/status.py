@@ -66,6 +66,8 @@ class TaskStatus(Struct, frozen=True, kw_only=True):
     stalled_because: str | None
     """Why a task that waits may wait for long: nobody consumes its queue, or knows its name."""
     retries: int
+    redeliveries: int
+    """How often its message was lost and sent again by a gateway."""
     retry_of: str | None
     root_id: str | None
     attempt: int

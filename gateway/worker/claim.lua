@@ -21,7 +21,7 @@ if redis.call('EXISTS', prefix .. 'revoke:' .. id) == 1 then
     redis.call('DEL', prefix .. 'claim:' .. id)
     return {'revoked'}
 end
-if claim and claim.token ~= token and claim.token ~= FREE and runs_at_most_once(prefix, id) then
+if claim and claim.token ~= token and not is_free(claim) and runs_at_most_once(prefix, id) then
     settle(prefix, id, write_unknown(claim, moment), 'UNKNOWN')
     redis.call('DEL', prefix .. 'claim:' .. id)
     return {'spent'}

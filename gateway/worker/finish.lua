@@ -9,19 +9,19 @@ local prefix, id, token, worker, retries, word, value = unpack(ARGV)
 local key = prefix .. 'claim:' .. id
 local claim = read_claim(prefix, id)
 if token ~= '' then
-    if claim and claim.token ~= token and claim.token ~= FREE then return 0 end
+    if claim and claim.token ~= token and not is_free(claim) then return 0 end
 elseif claim and claim.left_ms > 0 and claim.worker ~= worker then
     return 0
 end
-if word == 'left' then
+if redis.call('EXISTS', prefix .. 'end:' .. id) == 1 then  -- its worker has told of it already
     redis.call('DEL', key)
     return 1
 end
-if word == 'RETRY' or word == 'died' then
+local holders = {RETRY = FREE, left = LEFT, died = token}
+if holders[word] then
     local left_ms = redis.call('PTTL', prefix .. 'task:' .. id)
     if left_ms <= 0 then return 1 end
-    local later = word == 'RETRY' and retries + 1 or tonumber(retries)
-    write_claim(prefix, id, word == 'RETRY' and FREE or token, -now_ms, later, worker, left_ms)
+    write_claim(prefix, id, holders[word], -now_ms, word == 'RETRY' and retries + 1 or retries, worker, left_ms)
     return 1
 end
 if settle(prefix, id, value, word) then

@@ -15,7 +15,8 @@ end
 local function renew(id, token, holder, retries)
     local claim, left_ms = read_claim(prefix, id), redis.call('PTTL', prefix .. 'task:' .. id)
     if left_ms <= 0 or redis.call('EXISTS', prefix .. 'end:' .. id) == 1 then return 1 end
-    if claim and claim.token ~= token and (claim.token ~= FREE or claim.retries > tonumber(retries)) then return 0 end
+    local is_other = claim and claim.token ~= token
+    if is_other and (claim.token ~= FREE or claim.retries > tonumber(retries)) then return 0 end
     write_claim(prefix, id, token, lease_ms, retries, holder, left_ms)
     return redis.call('EXISTS', prefix .. 'revoke:' .. id) == 1 and 2 or 1
 end

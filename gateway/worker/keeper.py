@@ -53,6 +53,12 @@ class Keeper:
         self._runs[run.token] = run
         self._start()
 
+    def adopt(self, run: Run) -> None:
+        """Claim a run that began without, as soon as Redis is back."""
+        self.hold(run)
+        self._kept_at = 0.0
+        self._wake.set()
+
     def let_go(self, run: Run) -> None:
         """Renew it no more."""
         self._runs.pop(run.token, None)

@@ -70,7 +70,11 @@ class Kit:
             answer = self._ask(run)
             if answer.word == "foreign":
                 return tracer(uuid, args, kwargs, request)
-            if answer.word == "yours" or (answer is AWAY and self._policy.then == "run"):
+            if answer.word == "yours":
+                self.keeper.hold(run)
+                return self._run(run, tracer, args, kwargs, request)
+            if answer is AWAY and self._policy.then == "run":
+                self.keeper.adopt(run)
                 return self._run(run, tracer, args, kwargs, request)
             context = Context(request, args=args, kwargs=kwargs, called_directly=False)
             return self._refuse(task, run, answer, context)
@@ -78,7 +82,6 @@ class Kit:
         return trace
 
     def _run(self, run: Run, tracer: Tracer, args: Any, kwargs: Any, request: dict[str, Any]) -> Any:
-        self.keeper.hold(run)
         self.running[run.task_id] = run
         word, end = "died", None
         try:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from redis import Redis
 
 _PACKAGE: Final = files("gateway")
-_SHARED: Final = ("backends/redis/tell.lua", "backends/redis/settle.lua", "worker/claims.lua")
+_SHARED: Final = ("backends/redis/tell.lua", "backends/redis/settle.lua", "backends/redis/claims.lua")
 
 
 class Run(NamedTuple):

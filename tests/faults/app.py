@@ -17,7 +17,7 @@ app.conf.update(
     broker_connection_max_retries=None,
     result_backend_always_retry=True,
     redis_socket_timeout=5,
-    task_track_started="FAULTS_SILENT" not in os.environ,
+    task_track_started=not {"FAULTS_SILENT", "FAULTS_UNTRACKED"} & os.environ.keys(),
     task_ignore_result="FAULTS_SILENT" in os.environ,
     task_acks_late="FAULTS_LATE" in os.environ,
 )
@@ -38,6 +38,12 @@ def note(self: Task, number: int, seconds: float = 0.0, key: str = "") -> int:  
     time.sleep(seconds)
     _write(f"end {self.request.id} {number}")
     return number
+
+
+@app.task(name="faults.leave_no_trace", bind=True, ignore_result=True)
+def leave_no_trace(self: Task) -> None:
+    """Run, and tell nobody."""
+    _write(f"start {self.request.id} 0")
 
 
 @app.task(name="faults.stop_when_asked", bind=True)

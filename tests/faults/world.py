@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -58,13 +59,13 @@ class World:
         self._start("gateway", [sys.executable, "-m", "tests.watched", "serve"], **(env | settings))
         wait_for("the gateway", self._listens)
 
-    def start_worker(self, name: str = "worker", *, concurrency: int = 2) -> None:
+    def start_worker(self, name: str = "worker", *, concurrency: int = 2, **env: str) -> None:
         """Start a worker process."""
         argv = [
             sys.executable, "-m", "celery", "-A", "tests.faults.app", "worker", "-c", str(concurrency), "-l", "warning",
             "-n", f"{name}@%h",
         ]  # fmt: skip
-        self._start(name, argv, FAULTS_BROKER=self.broker_url, FAULTS_RUNS=str(self.runs))
+        self._start(name, argv, **{"FAULTS_BROKER": self.broker_url, "FAULTS_RUNS": str(self.runs)} | env)
 
     def supervise(self) -> None:
         """Start the worker again if it has ended by itself."""
@@ -82,6 +83,16 @@ class World:
         if port is not None:
             with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
                 raise AssertionError(f"somebody else serves the port of {name}")
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """Freeze a process with all its children for the length of the block, or until it is killed."""
+        os.killpg(self._processes[name].pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self._processes[name].pid, signal.SIGCONT)
 
     def wait_for_death(self, name: str) -> None:
         """Wait until a process has ended by itself."""

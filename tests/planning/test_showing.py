@@ -63,6 +63,7 @@ t: A task
   max_queued         none
   rate_limit         none
   delivery           at_least_once
+  reconcile_after_s  10
   when_unavailable   queue
   concurrency        none
   caller_options     none

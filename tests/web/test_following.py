@@ -22,7 +22,8 @@ async def test_a_status_has_every_member(http: httpx.AsyncClient) -> None:
 
     assert {
         "task_id", "task_type", "name", "status", "result", "error", "progress", "launched_at", "launched_by", "started_at",
-        "finished_at", "queued_s", "run_s", "worker", "retries", "retry_of", "root_id", "attempt", "revocation",
+        "finished_at", "queued_s", "run_s", "worker", "retries", "redeliveries", "retry_of", "root_id", "attempt",
+        "revocation",
         "expires_at", "generation", "digest", "result_omitted", "result_url", "worker_lost_at", "stalled_because",
         "batch_id", "chain",
     } == status.keys()  # fmt: skip

@@ -29,8 +29,8 @@
 | `observer`, `observer:fence` | strings | the lease of whoever notes the events of tasks, its last token | the lease; for good |
 | `audit` | stream | who did what; about `GATEWAY_AUDIT_LIMIT` entries, the newest | a year after the last |
 | `identity` | string | the key behind the task ids | for good: every id ever given depends on it |
-| `sweeper`, `settler` | strings | the leases of the outbox's sweeper and of the settler | the lease |
-| `sweeper:fence`, `settler:fence` | strings | their last tokens | for good: tokens must only grow |
+| `sweeper`, `settler`, `reconciler` | strings | the leases of the outbox's sweeper, of the settler and of the reconciler | the lease |
+| `sweeper:fence`, `settler:fence`, `reconciler:fence` | strings | their last tokens | for good: tokens must only grow |
 """
 
 ID_CHARACTERS = 36

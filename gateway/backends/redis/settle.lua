@@ -9,7 +9,7 @@ local function settle(prefix, id, value, status)
     redis.call('ZREM', prefix .. 'revoked', id)
     if left_ms <= 0 then return false end
     if not redis.call('SET', prefix .. 'end:' .. id, value, 'NX', 'PX', left_ms) then return false end
-    local head = redis.call('GETRANGE', prefix .. 'task:' .. id, 0, 255)
+    local head = redis.call('GETRANGE', prefix .. 'task:' .. id, 0, 511)
     local task_type = string.match(head, '"task_type":"([^"]*)"')
     if task_type then redis.call('HINCRBY', prefix .. 'totals', task_type .. '|' .. status, 1) end
     if status ~= 'SUCCESS' then

@@ -21,6 +21,7 @@ local function tell(prefix, id, kind, value)
     if kind == 'end' then
         tell_feed(prefix, id, cjson.decode(value).status)
     elseif kind == 'run' then
-        tell_feed(prefix, id, cjson.decode(value).started_at and 'STARTED' or 'RECEIVED')
+        local run = cjson.decode(value)
+        if run.started_at or run.received_at then tell_feed(prefix, id, run.started_at and 'STARTED' or 'RECEIVED') end
     end
 end

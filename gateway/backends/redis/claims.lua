@@ -2,9 +2,10 @@
 --
 -- A claim says who runs a task: until when (milliseconds of Redis's clock), the run's token, how often Celery had retried
 -- the task by then, the worker. It outlives its lease, so that a dead holder can be told from none. A token of FREE has no
--- holder: the claim only remembers the retries. A claim expires with its row.
+-- holder: the claim only remembers the retries. One of LEFT has none either, as the task itself wanted to go on elsewhere, or
+-- to be ignored: nobody may take it for lost. A claim expires with its row.
 
-local FREE = '-'
+local FREE, LEFT = '-', '='
 local AT_MOST_ONCE = '{"delivery":"at_most_once"'  -- how such a row begins
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -13,8 +14,11 @@ local function read_claim(prefix, id)
     local stored = redis.call('GET', prefix .. 'claim:' .. id)
     if not stored then return nil end
     local until_ms, token, retries, worker = string.match(stored, '^(%d+) (%S+) (%d+) (.*)$')
-    local left_ms = token == FREE and 0 or math.max(0, tonumber(until_ms) - now_ms)
-    return {token = token, retries = tonumber(retries), worker = worker, left_ms = left_ms}
+    return {token = token, retries = tonumber(retries), worker = worker, left_ms = math.max(0, tonumber(until_ms) - now_ms)}
+end
+
+local function is_free(claim)
+    return claim.token == FREE or claim.token == LEFT
 end
 
 local function write_claim(prefix, id, token, lease_ms, retries, worker, left_ms)
