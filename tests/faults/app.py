@@ -7,6 +7,7 @@ import time
 from celery import Celery, Task
 
 from gateway.worker import install, is_revoked, progress
+from gateway.worker.ledger import Answer, Ledger
 
 app = Celery(
     "faults", broker=os.environ["FAULTS_BROKER"], backend=os.environ.get("FAULTS_RESULTS", os.environ["FAULTS_BROKER"])
@@ -23,6 +24,8 @@ app.conf.update(
 )
 if "FAULTS_KIT" in os.environ:
     install(app, **json.loads(os.environ["FAULTS_KIT"]))
+if "FAULTS_FORGETFUL" in os.environ:  # sabotage: every delivery is told that it may run
+    Ledger.claim = lambda *_: Answer("yours")  # type: ignore[method-assign]
 if "FAULTS_VISIBILITY_S" in os.environ:
     app.conf.broker_transport_options = {
         "visibility_timeout": float(os.environ["FAULTS_VISIBILITY_S"]),
