@@ -22,6 +22,7 @@ from gateway.config.roles import ADMIN
 from gateway.credentials.credentials import make_credentials
 from gateway.environment import load_settings
 from gateway.errors import BackendError, UnsafeError
+from gateway.flows.probing import Prober
 from gateway.flows.services import read_clock
 from gateway.loading import compile_sources, describe_deployment, read_content
 from gateway.logs import RequestLog, configure_logs
@@ -105,6 +106,7 @@ class Runtime:
         origins = read_origins(settings.cors_origins)
         app = Cors(self._shedder, origins=origins) if origins else self._shedder
         self._entrance = Entrance(app, tally=self._meter, log=log)
+        self._prober = Prober(self._parts.probes, tally=self._meter, clock=read_clock)
         self._sampler = self._make_sampler()
         self._exposition = Exposition(self._meter.cells, self._sampler.read)
         self._install(self._make_served(catalog))
@@ -162,7 +164,7 @@ class Runtime:
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
         parts = self._parts
-        runs = [self._look_beneath, self._reloader.watch, self._sampler.run, *parts.runs]
+        runs = [self._look_beneath, self._reloader.watch, self._sampler.run, self._prober.run, *parts.runs]
         if self._credentials is not None:
             runs += self._credentials.runs
         tasks = [asyncio.create_task(run()) for run in runs]
@@ -182,7 +184,7 @@ class Runtime:
 
     async def _look_beneath(self) -> None:
         """Say at once what does not answer, or can lose launches; the gateway serves all the same."""
-        for probe in self._served.site.probes:
+        for probe in self._prober.probes:
             variable, url = self._name_url(probe)
             try:
                 await probe.check()
@@ -204,7 +206,7 @@ class Runtime:
             view=see_all(catalog) if self._credentials is None else see_nothing(catalog),
             is_guarded=self._credentials is not None,
             services=self._parts.services,
-            probes=self._parts.probes,
+            prober=self._prober,
             config=self,
             prefix=self._settings.prefix,
             max_body_bytes=self._settings.max_body_bytes,
@@ -223,6 +225,7 @@ class Runtime:
             self._meter,
             workers=self._parts.workers,
             backlog=self._parts.backlog,
+            read_parts=self._prober.read,
             name_queues=self._name_queues,
             describe_config=self.describe,
             describe_load=self._describe_load,

@@ -1,7 +1,7 @@
 """What nobody counts as it happens: looked at twice a second, and what only the ledger knows every two seconds."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from gateway.errors import BackendError
+from gateway.flows.probing import PartHealth
 from gateway.metrics import families
 from gateway.metrics.exposition import Reading
 from gateway.metrics.meter import Meter
@@ -36,6 +37,7 @@ class Sampler:
         *,
         workers: Workers,
         backlog: Backlog,
+        read_parts: Callable[[], Mapping[str, PartHealth] | None],
         name_queues: Callable[[], Iterable[str]],
         describe_config: Callable[[], ConfigState],
         describe_load: Callable[[], Load],
@@ -43,6 +45,7 @@ class Sampler:
         self._meter = meter
         self._workers = workers
         self._backlog = backlog
+        self._read_parts = read_parts
         self._name_queues = name_queues
         self._describe_config = describe_config
         self._describe_load = describe_load
@@ -71,6 +74,9 @@ class Sampler:
             yield Reading(families.DEPTH, view.queues[queue], (queue,))
             since = view.oldest.get(queue)
             yield Reading(families.OLDEST, 0.0 if since is None else _measure_age(since), (queue,))
+        for name, part in (self._read_parts() or {}).items():
+            yield Reading(families.READY, part.is_ready, (name,))
+            yield Reading(families.LATENCY, part.latency_ms / 1000, (name,))
         for family, size in self._waiting.items():
             yield Reading(family, size)
 

@@ -127,6 +127,9 @@ class Tally(Protocol):
     def note_refusal(self, code: str) -> None:
         """Count a refusal."""
 
+    def note_failure(self, code: str) -> None:
+        """Count a failure of what the gateway stands on."""
+
     def note_launch(self, task_type: str) -> None:
         """Count a launch that was accepted."""
 

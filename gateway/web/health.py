@@ -1,36 +1,23 @@
-"""Liveness, which depends on nothing, and readiness, which names each thing the gateway stands on."""
+"""Liveness, which depends on nothing, and readiness, which names each thing the gateway stands on; both from memory."""
 
-import asyncio
-import time
 from typing import Any
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
-from gateway.errors import BackendError
-from gateway.ports import ConfigState, Probe
+from gateway.flows.probing import PartHealth
+from gateway.ports import ConfigState
 from gateway.stats.availability import find_fleet, is_stale
 from gateway.web.gate import OPEN, find_view
 from gateway.web.site import Site, answer
-
-PROBE_S = 1.0
-
-
-class PartHealth(Struct, frozen=True, kw_only=True):
-    """One thing the gateway stands on."""
-
-    is_ready: bool
-    latency_ms: float
-    error: str | None = None
-    warnings: tuple[str, ...] = ()
-    """What is dangerous about it though it answers."""
 
 
 class Readiness(Struct, frozen=True, kw_only=True):
     """The answer of `/health/ready`."""
 
     status: str
+    """`ready`, `not ready`, or `starting` as long as not every part has been looked at."""
     parts: dict[str, PartHealth]
     workers: int | None
     """Workers that are online; null while the broker cannot be asked. The gateway serves without any, too."""
@@ -47,14 +34,14 @@ def make_health_handlers(site: Site) -> list[HTTPRouteHandler]:
 
     @get("/health/ready", right=OPEN)
     async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
-        checked = await asyncio.gather(*(_check(probe) for probe in site.probes))
-        parts = {probe.name: health for probe, health in zip(site.probes, checked, strict=True)}
-        is_ready = all(part.is_ready for part in parts.values())
+        seen = await site.prober.read_soon()
+        parts = dict(seen or {})
+        is_ready = seen is not None and all(part.is_ready for part in seen.values())
         parts["config"] = _judge(site.config.describe())
         if not find_view(request.scope, site).grant.has("config"):
             parts = {name: _say_no_more(part) for name, part in parts.items()}
         readiness = Readiness(
-            status="ready" if is_ready else "not ready",
+            status="starting" if seen is None else "ready" if is_ready else "not ready",
             parts=parts,
             workers=_count_workers(site),
             digest=site.catalog.digest,
@@ -79,22 +66,10 @@ def _judge(config: ConfigState) -> PartHealth:
     """Tell of a file that was not taken: what is served is sound, and older than its author thinks."""
     failure = config.failure
     warnings = () if failure is None else (f"serving generation {config.generation}: {failure.detail.splitlines()[0]}",)
-    return PartHealth(is_ready=True, latency_ms=0.0, warnings=warnings)
-
-
-async def _check(probe: Probe) -> PartHealth:
-    began = time.perf_counter()
-    error: str | None = None
-    try:
-        async with asyncio.timeout(PROBE_S):
-            await probe.check()
-    except BackendError as failure:
-        error = str(failure)
-    except TimeoutError:
-        error = f"no answer within {PROBE_S:g} s"
     return PartHealth(
-        is_ready=error is None,
-        latency_ms=round((time.perf_counter() - began) * 1000, 3),
-        error=error,
-        warnings=probe.warnings,
+        is_ready=True,
+        latency_ms=0.0,
+        last_error=None if failure is None else failure.detail,
+        last_error_at=None if failure is None else failure.at,
+        warnings=warnings,
     )

@@ -12,8 +12,9 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.task_type import TaskType
 from gateway.catalog.view import View
 from gateway.errors import BackendError, UnknownTaskTypeError
+from gateway.flows.probing import Prober
 from gateway.flows.services import Services
-from gateway.ports import Config, Probe
+from gateway.ports import Config
 from gateway.web.answers import make_response, write_json
 from gateway.web.problems import UnknownPathError
 
@@ -31,7 +32,7 @@ class Site(Struct, frozen=True, kw_only=True):
     is_guarded: bool = False
     """True with authentication."""
     services: Services
-    probes: tuple[Probe, ...]
+    prober: Prober
     config: Config
     prefix: str
     max_body_bytes: int

@@ -105,7 +105,7 @@ def test_a_broker_that_refuses_is_said_at_start_and_found_when_it_comes(logs: Pa
 
         with embedded_valkey(port=port):
             accepted = http.post(f"{API}/tasks/launch", json=BODY)
-            again = http.get("/health/ready")
+            again = wait_for("readiness", lambda: found if (found := http.get("/health/ready")).is_success else None)
 
     assert (503, "1") == (refused.status_code, refused.headers["retry-after"])
     assert waited_s < 2

@@ -133,7 +133,9 @@ def test_a_dead_broker_costs_no_launch(tmp_path: Path, ledger: str) -> None:
             full = http.post(f"{API}/tasks/launch", json=BODY)
             secret = http.post(f"{API}/tasks/launch", json=SECRET)
             catalog = http.get(f"{API}/tasks")
-            ready = http.get("/health/ready")
+            ready = wait_for(
+                "readiness", lambda: None if (found := http.get("/health/ready")).is_success else found, limit_s=2
+            )
             with run_rabbitmq(tmp_path, port=port):
                 back = time.monotonic()
                 ids: list[str] = []

@@ -15,7 +15,11 @@ from gateway.backends.memory import MemoryBackend, MemoryResults
 from gateway.backends.memory_changes import MemoryChanges
 from gateway.catalog.deployment import Deployment
 from gateway.catalog.view import see_all, see_nothing
+from gateway.flows.probing import Prober
+from gateway.flows.services import read_clock
 from gateway.loading import compile_sources
+from gateway.metrics.cells import Cells
+from gateway.metrics.meter import Meter
 from gateway.ports import Authentication, ConfigState
 from gateway.web.app import build_app
 from gateway.web.protocol import OneWriteProtocol
@@ -93,7 +97,7 @@ def make_site(
         view=see_nothing(catalog) if is_guarded else see_all(catalog),
         is_guarded=is_guarded,
         services=make_services(backend, changes=changes, log=changes, feed=changes.feed),
-        probes=(backend, results),
+        prober=Prober((backend, results), tally=Meter(Cells()), clock=read_clock),
         config=FixedConfig(),
         prefix="/api/celery",
         max_body_bytes=4096,
