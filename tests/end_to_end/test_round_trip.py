@@ -28,8 +28,8 @@ tasks:
 """
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
 KEYS = re.compile(
-    r"(_kombu\.binding[a-z_.]*|echo|gateway:(identity|probe|open|history|history:type:echo|task:[0-9a-f-]{36}|key:[0-9a-f]{48}"
-    r"|tally[a-z:]*|(settler|sweeper|observer)[a-z:]*))"
+    r"(_kombu\.binding[a-z_.]*|echo|gateway:(identity|audit|totals|probe|open|history|history:type:echo|task:[0-9a-f-]{36}|key:[0-9a-f]{48}"
+    r"|tally[a-z:]*|(settler|sweeper|observer|reconciler)[a-z:]*))"
 )
 """All that may be in Redis after any number of launches, with whatever in them."""
 
