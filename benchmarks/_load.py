@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ class Latency(NamedTuple):
 
     p50: float
     p99: float
+    worst: float
 
 
 def find_wrk() -> str:
@@ -59,24 +61,28 @@ def measure_reads(url: str, *, seconds: int, connections: int = 32) -> float:
     return _run_wrk(url, "-t2", f"-c{connections}", f"-d{seconds}s")
 
 
-def measure_latency(url: str, body: Any, *, per_second: int, seconds: float, beside: str | None = None) -> Latency:
-    """Post at a steady rate, whatever the answers do; `beside` is a page that is read in a loop meanwhile."""
-    return asyncio.run(_measure_latency(url, body, per_second, seconds, beside))
+def measure_latency(
+    url: str, body: Any, *, per_second: int, seconds: float, beside: Sequence[str] = (), every_s: float = 0.005
+) -> Latency:
+    """Post at a steady rate, whatever the answers do; `beside` are pages that are read again and again meanwhile."""
+    return asyncio.run(_measure_latency(url, body, per_second, seconds, [(page, every_s) for page in beside]))
 
 
-async def _measure_latency(url: str, body: Any, per_second: int, seconds: float, beside: str | None) -> Latency:
+async def _measure_latency(
+    url: str, body: Any, per_second: int, seconds: float, beside: Sequence[tuple[str, float]]
+) -> Latency:
     lanes = 64
     started = time.perf_counter() + 0.2
     request = _write_request(url, json.dumps(body).encode())
     count = int(per_second * seconds)
     due = [started + index / per_second for index in range(count)]
-    reading = asyncio.create_task(_read_in_loop(beside)) if beside else None
+    reading = [asyncio.create_task(_read_in_loop(*page)) for page in beside]
     waits = await asyncio.gather(*(_post_lane(url, request, due[lane::lanes]) for lane in range(lanes)))
-    if reading:
-        reading.cancel()
+    for each in reading:
+        each.cancel()
     all_waits = sorted(wait for lane in waits for wait in lane)
     cuts = statistics.quantiles(all_waits, n=100)
-    return Latency(cuts[49] * 1000, cuts[98] * 1000)
+    return Latency(cuts[49] * 1000, cuts[98] * 1000, all_waits[-1] * 1000)
 
 
 async def _post_lane(url: str, request: bytes, due: list[float]) -> list[float]:
@@ -92,13 +98,13 @@ async def _post_lane(url: str, request: bytes, due: list[float]) -> list[float]:
     return waits
 
 
-async def _read_in_loop(url: str) -> None:
+async def _read_in_loop(url: str, every_s: float) -> None:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     while True:
         writer.write(f"GET {parts.path} HTTP/1.1\r\nHost: gateway\r\n\r\n".encode())
         await _read_answer(reader)
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(every_s)
 
 
 async def _read_answer(reader: asyncio.StreamReader) -> None:

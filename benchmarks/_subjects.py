@@ -65,6 +65,19 @@ def run_gateway(redis_url: str, *, config: Path = ROOT / "tasks.yaml", **setting
         yield server
 
 
+def write_thousand(config: Path, *, description: str = "") -> None:
+    """Write a file of 1,000 task types, those of the demo among them; all others have the description."""
+    tasks = yaml.safe_load((ROOT / "tasks.yaml").read_text())
+    sample = tasks["tasks"]["sii.sync_documents"]
+    sample = sample | {"description": description or sample["description"]}
+    tasks["tasks"] |= {f"other.task_{number}": sample for number in range(1000 - len(tasks["tasks"]))}
+    dumper = yaml.SafeDumper
+    dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
+    new = config.with_suffix(".new")
+    new.write_text(yaml.dump(tasks, Dumper=dumper, allow_unicode=True))
+    new.rename(config)
+
+
 @contextlib.contextmanager
 def run_guarded(redis_url: str) -> Iterator[tuple[Server, str]]:
     """Run the gateway with API keys, and make one whose role has rights in the file."""
@@ -79,14 +92,9 @@ def run_guarded(redis_url: str) -> Iterator[tuple[Server, str]]:
 @contextlib.contextmanager
 def run_thousand(redis_url: str) -> Iterator[Server]:
     """Run the gateway with 1,000 task types, the one that is launched among them."""
-    tasks = yaml.safe_load((ROOT / "tasks.yaml").read_text())
-    sample = tasks["tasks"]["sii.sync_documents"]
-    tasks["tasks"] |= {f"other.task_{number}": sample for number in range(1000 - len(tasks["tasks"]))}
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "tasks.yaml")
-        dumper = yaml.SafeDumper
-        dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
-        config.write_text(yaml.dump(tasks, Dumper=dumper, allow_unicode=True))
+        write_thousand(config)
         with run_gateway(redis_url, config=config) as server:
             yield server
 

@@ -95,7 +95,7 @@ def measure_figures(gateway: subjects.Server, client: redis.Redis) -> list[tuple
     url = gateway.url + subjects.LAUNCH
     quiet = _load.measure_latency(url, subjects.BY_NAME, per_second=STEADY, seconds=5)
     stats = f"{gateway.url}{subjects.API}/stats"
-    busy = _load.measure_latency(url, subjects.BY_NAME, per_second=STEADY, seconds=5, beside=stats)
+    busy = _load.measure_latency(url, subjects.BY_NAME, per_second=STEADY, seconds=5, beside=[stats])
     row = next(client.scan_iter("gateway:task:*"))
     row_bytes = client.memory_usage(row)
     forget(client)

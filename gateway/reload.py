@@ -62,14 +62,14 @@ class Reloader:
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._asked.wait()
-            await self._look()
+            await self.look()
 
     def look_now(self) -> None:
         """Reload at once, as a signal asks for."""
         self._asked.set()
 
-    async def _look(self) -> None:
-        """Reload if that is asked for, or the content is not what was seen last; a failure is on record."""
+    async def look(self) -> None:
+        """Reload if a signal asks for it, or the content is not what was seen last; a failure is on record."""
         is_asked = self._asked.is_set()
         self._asked.clear()
         async with self._turn:
@@ -77,11 +77,6 @@ class Reloader:
             if is_asked or content.digest != self._seen:
                 with suppress(GatewayError):
                     await self._load(content)
-
-    async def try_reload(self) -> None:
-        """Reload; a failure is on record, and that is all."""
-        with suppress(GatewayError):
-            await self.reload()
 
     async def reload(self) -> ConfigState:
         """Read the file and serve what it says; one that says the same changes nothing.
@@ -93,6 +88,8 @@ class Reloader:
             return self._state
 
     async def _load(self, content: Content) -> None:
+        if content.digest == self._seen and self._state.failure is None:
+            return  # another call was faster
         self._seen = content.digest
         try:
             catalog, install = await asyncio.to_thread(self._prepare, content)

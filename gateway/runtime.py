@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,9 @@ from gateway.web.site import Site
 
 GARBAGE_THRESHOLD = 50_000
 """Objects that may gather before a search for cycles; a request leaves a few dozen, and hardly ever a cycle."""
+COLLECT_AFTER_S = 1.0
+SWITCH_S = 0.0005
+"""So soon a thread that works, as one that compiles a file, lets the loop go on; Python's own 5 ms come at every step of it."""
 DEADLINE_SHARE = 0.9
 """Of the deadline promised to callers, what the waits inside may use."""
 _log = structlog.get_logger("gateway.runtime")
@@ -153,7 +157,9 @@ class Runtime:
 
         def install() -> None:
             self._install(served)
-            gc.collect()  # an app is full of cycles, and the collector comes by itself only after many of them
+            # An app is full of cycles, and the collector comes by itself only after many of them; requests that are under way
+            # still hold the old one.
+            asyncio.get_running_loop().call_later(COLLECT_AFTER_S, gc.collect)
 
         return install
 
@@ -168,8 +174,8 @@ class Runtime:
         if self._credentials is not None:
             runs += self._credentials.runs
         tasks = [asyncio.create_task(run()) for run in runs]
-        tasks.append(asyncio.create_task(parts.reload_calls.answer(self._reloader.try_reload)))
-        _settle_memory()
+        tasks.append(asyncio.create_task(parts.reload_calls.answer(self._reloader.look)))
+        _prefer_requests()
         on_signals(parts.changes.stop, signal.SIGTERM, signal.SIGINT)
         on_signals(self._reloader.look_now, signal.SIGHUP)
         await send({"type": "lifespan.startup.complete"})
@@ -239,11 +245,12 @@ class Runtime:
         return (task_type.queue for task_type in self._served.site.catalog.task_types.values())
 
 
-def _settle_memory() -> None:
-    """Keep the collector of cycles off what lives as long as the process, and from running every few requests."""
+def _prefer_requests() -> None:
+    """Keep the collector of cycles off what lives as long as the process and from running every few requests, and threads short."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
+    sys.setswitchinterval(SWITCH_S)
 
 
 def make_runtime() -> Runtime:

@@ -24,8 +24,8 @@ class ReloadCalls:
         with suppress(RedisError, OSError, TimeoutError):
             await self._trips.ask(("PUBLISH", self._channel, "now"))
 
-    async def answer(self, reload: Callable[[], Awaitable[None]]) -> None:
-        """Reload whenever a gateway calls, this one too, until cancelled."""
+    async def answer(self, look: Callable[[], Awaitable[None]]) -> None:
+        """Look at the file whenever a gateway calls, this one too, until cancelled."""
         called = asyncio.Event()
 
         def hear(said: bytes | None) -> None:
@@ -37,4 +37,4 @@ class ReloadCalls:
         while True:
             await called.wait()
             called.clear()
-            await reload()
+            await look()
