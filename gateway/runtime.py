@@ -41,6 +41,7 @@ from gateway.web.auditing import Auditor
 from gateway.web.cors import Cors, read_origins
 from gateway.web.entrance import Entrance
 from gateway.web.origin import read_networks
+from gateway.web.reading import Bounds
 from gateway.web.shedding import Shedder
 from gateway.web.site import Site
 
@@ -104,6 +105,7 @@ class Runtime:
             self._audit() if settings.audit_limit else self._dispatch,
             max_requests=settings.max_requests,
             max_waits=settings.max_waits,
+            max_waits_per_caller=settings.max_waits_per_caller,
             max_body_bytes=settings.max_body_bytes,
         )
         self._log = log
@@ -215,7 +217,7 @@ class Runtime:
             prober=self._prober,
             config=self,
             prefix=self._settings.prefix,
-            max_body_bytes=self._settings.max_body_bytes,
+            bounds=Bounds(max_body_bytes=self._settings.max_body_bytes, max_values=self._settings.max_values),
             deadline_s=self._deadline_s,
             write_metrics=self._exposition.write,
         )

@@ -103,6 +103,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = ""
     deadline_s: Annotated[float, Meta(gt=0, le=60, description="Longest wait for broker, ledger or results.")] = 2.0
     max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest request body.")] = 1_048_576
+    max_values: Annotated[
+        int, Meta(ge=100, description="Most values in one request body: members, items and what they are in.")
+    ] = 100_000
+    max_head_bytes: Annotated[
+        int, Meta(ge=1024, description="Largest head of a request: its line and its headers.")
+    ] = 32_768
+    max_headers: Annotated[int, Meta(ge=10, description="Most headers of a request.")] = 100
+    receive_head_s: Annotated[
+        float,
+        Meta(gt=0, le=3600, description="Longest time that the head of a request may take to arrive, in seconds."),
+    ] = 10.0
+    receive_body_s: Annotated[float, Meta(gt=0, le=3600, description="The same for its body.")] = 30.0
     max_result_bytes: Annotated[
         int,
         Meta(ge=1024, description="Largest result that stands in a status; a larger one has an address of its own."),
@@ -113,6 +125,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_waits: Annotated[
         int, Meta(ge=1, description="Requests that wait, and event streams, in one process; more are refused with 503.")
     ] = 10_000
+    max_waits_per_caller: Annotated[
+        int,
+        Meta(ge=1, description="Those of one caller who is told apart by a key or token; more are refused with 429."),
+    ] = 1000
     workers_refresh_s: Annotated[
         float,
         Meta(

@@ -6,6 +6,8 @@ import os
 import resource
 import signal
 import socket
+from functools import partial
+from typing import cast
 
 import click
 import structlog
@@ -19,7 +21,9 @@ from gateway.logs import configure_logs
 from gateway.metrics.sharing import shared_folder
 from gateway.runtime import Runtime, build_runtime, refuse_unsafe
 from gateway.settings import Settings, describe
+from gateway.web.heads import Limits
 from gateway.web.protocol import OneWriteProtocol
+from gateway.web.sweeping import Sweeper
 
 BACKLOG = 2048
 KEEP_ALIVE_S = 60
@@ -95,7 +99,8 @@ def _configure(settings: Settings, app: Runtime | str) -> uvicorn.Config:
         factory=isinstance(app, str),
         workers=settings.workers,
         loop="uvloop",
-        http=OneWriteProtocol,
+        http=cast("type[OneWriteProtocol]", partial(OneWriteProtocol, sweeper=Sweeper(_limit(settings)))),
+        ws="none",
         lifespan="on",
         access_log=False,
         log_config=None,
@@ -103,6 +108,16 @@ def _configure(settings: Settings, app: Runtime | str) -> uvicorn.Config:
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.shutdown_s,
+    )
+
+
+def _limit(settings: Settings) -> Limits:
+    """Tell what a connection may take."""
+    return Limits(
+        receive_head_s=settings.receive_head_s,
+        receive_body_s=settings.receive_body_s,
+        max_head_bytes=settings.max_head_bytes,
+        max_headers=settings.max_headers,
     )
 
 

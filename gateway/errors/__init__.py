@@ -28,6 +28,7 @@ turns a class into a status. A message never holds a secret nor a whole body.
       TaskFinishedError         too late: the task has ended
       TaskUnfinishedError       too early: the task has not ended
       NoResultError             the task has no result, or none any more
+      TooManyWaitsError         the caller has as many requests waiting as it may
       BackendError
         LedgerUnavailableError
         BrokerUnavailableError
@@ -38,7 +39,13 @@ turns a class into a status. A message never holds a secret nor a whole body.
 """
 
 from gateway.defects import Fault, Issue
-from gateway.errors.limits import Allowance, ConcurrencyLimitError, QueueFullError, RateLimitedError
+from gateway.errors.limits import (
+    Allowance,
+    ConcurrencyLimitError,
+    QueueFullError,
+    RateLimitedError,
+    TooManyWaitsError,
+)
 from gateway.errors.outages import (
     BackendError,
     BrokerUnavailableError,
@@ -82,6 +89,7 @@ __all__ = [
     "TaskTypeGoneError",
     "TaskUnavailableError",
     "TaskUnfinishedError",
+    "TooManyWaitsError",
     "UncertainPublishError",
     "UnknownCallerError",
     "UnknownTaskError",

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from gateway.errors.root import LaunchError
+from gateway.errors.root import GatewayError, LaunchError
 
 
 class Allowance(Struct, frozen=True, kw_only=True):
@@ -48,3 +48,13 @@ class RateLimitedError(LaunchError):
         super().__init__(f"you may have {exhausted.count} {noun} {what} in any {exhausted.period_s} s")
         self.retry_after_s = retry_after_s
         self.allowances = allowances
+
+
+class TooManyWaitsError(GatewayError):
+    """Raised when a caller has as many requests waiting, and streams open, as it may."""
+
+    code = "too_many_waits"
+    retry_after_s = 5
+
+    def __init__(self) -> None:
+        super().__init__("you have too many requests waiting and streams open at this gateway")

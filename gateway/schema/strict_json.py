@@ -25,6 +25,7 @@ _ENCODE = msgspec.json.Encoder().encode
 
 
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_NO_SEPARATORS = bytes(byte for byte in range(256) if byte not in b",[{")
 _NO_MARKS = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 
 
@@ -45,6 +46,19 @@ def parse_body(raw: bytes) -> Any:
     if b"__" in raw or b"\\u" in raw:
         _refuse_envelopes(value)
     return value
+
+
+def check_count(raw: bytes, *, most: int) -> None:
+    """Bound how many values a body holds; what is cheap to read may be dear to judge.
+
+    Raises: MalformedBodyError.
+    """
+    if len(raw) < most:
+        return
+    # A comma or an opening bracket stands before every value but the first; more of these may stand in strings.
+    marks = raw.count(b",") + raw.count(b"[") + raw.count(b"{")
+    if marks >= most and len(_STRING.sub(b"", raw).translate(None, _NO_SEPARATORS)) >= most:
+        raise MalformedBodyError(f"the body holds more than {most} values")
 
 
 def _decode(raw: bytes) -> Any:

@@ -50,7 +50,7 @@ def build_app(site: Site, authenticator: Authenticator | None = None) -> LaunchD
         exception_handlers={Exception: _answer, HTTPStatus.INTERNAL_SERVER_ERROR: _answer},
         logging_config=None,
         openapi_config=None,
-        request_max_body_size=site.max_body_bytes,
+        request_max_body_size=site.bounds.max_body_bytes,
     )
     doors = LaunchDoor(site, TaskDoor(site, framework))
     if authenticator is None:

@@ -25,7 +25,7 @@ _WAIT = re.compile(r'(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?\s*(?=$|[,;])', re.IGNO
 async def attending(task_id: str, site: Site, scope: Scope, receive: Receive) -> AsyncIterator[Watch]:
     """Watch a task for as long as the client is there.
 
-    Raises: OverloadedError when too many wait already; BackendError.
+    Raises: OverloadedError, TooManyWaitsError when too many wait already; BackendError.
     """
     park(scope)
     async with site.services.changes.watch(task_id) as watch:

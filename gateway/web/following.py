@@ -61,7 +61,7 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
     async def retry(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
         _note(task_id, request)
         read_query(request.scope, NoQuery)
-        body = read_retry_body(await read_json(request, empty={}))
+        body = read_retry_body(await read_json(request, bounds=site.bounds, empty={}))
         view = find_view(request.scope, site)
         key = read_caller_key(request.scope, view)
         accepted = await retry_task(task_id, body, view, site.services, prefix=site.prefix, key=key)

@@ -62,7 +62,7 @@ def make_history_handlers(site: Site) -> list[HTTPRouteHandler]:
     @post(f"{site.prefix}/tasks/retry", status_code=200, right=KNOWN)
     async def retry(request: Request[Any, Any, Any]) -> Response[bytes]:
         is_dry_run = read_query(request.scope, BulkQuery).dry_run
-        body, view = await read_json(request), find_view(request.scope, site)
+        body, view = await read_json(request, bounds=site.bounds), find_view(request.scope, site)
         retried = await retry_many(body, view, site.services, dry_run=is_dry_run, prefix=site.prefix)
         if retried.retried:
             ids = [each.retried_as for each in retried.items if each.retried_as]
@@ -72,7 +72,7 @@ def make_history_handlers(site: Site) -> list[HTTPRouteHandler]:
     @post(f"{site.prefix}/tasks/revoke", status_code=200, right=KNOWN)
     async def revoke(request: Request[Any, Any, Any]) -> Response[bytes]:
         is_dry_run = read_query(request.scope, BulkQuery).dry_run
-        body = await read_json(request)
+        body = await read_json(request, bounds=site.bounds)
         view = find_view(request.scope, site)
         revoked = await revoke_many(body, view, site.services, dry_run=is_dry_run)
         if revoked.revoked:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from gateway.catalog.view import View
-from gateway.errors import BackendError, GatewayError
+from gateway.errors import BackendError, GatewayError, TooManyWaitsError
 from gateway.flows.launching import Accepted, Key, launch, launch_batch, rehearse
 from gateway.flows.waiting import wait_for_change
 from gateway.killpoints import reach
@@ -160,7 +160,7 @@ class LaunchDoor:
     async def _wait(self, task_id: str, wait_s: int, view: View, scope: Scope, receive: Receive) -> TaskStatus | None:
         """Return the final status of a task that ends in time; whatever fails now, the launch is a fact."""
         site = self._site
-        with suppress(BackendError):
+        with suppress(BackendError, TooManyWaitsError):
             async with attending(task_id, site, scope, receive) as watch:
                 status = await wait_for_change(
                     task_id, view, watch, site.services, prefix=site.prefix, wait_s=wait_s, is_end_wanted=True
@@ -169,7 +169,7 @@ class LaunchDoor:
         return None
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
-        return await read_body(scope, receive, max_bytes=self._site.max_body_bytes)
+        return await read_body(scope, receive, bounds=self._site.bounds)
 
 
 def read_caller_key(scope: Scope, view: View) -> Key | None:

@@ -105,6 +105,7 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     errors.TaskFinishedError: HTTPStatus.CONFLICT,
     errors.TaskUnfinishedError: HTTPStatus.CONFLICT,
     errors.NoResultError: HTTPStatus.CONFLICT,
+    errors.TooManyWaitsError: HTTPStatus.TOO_MANY_REQUESTS,
     errors.BackendError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.GatewayError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

@@ -1,25 +1,163 @@
-"""uvicorn's protocol with one change: what an answer is made of leaves in one write, at the end of the loop's turn.
+"""uvicorn's protocol with two changes: answers leave in one write, and a request arrives in time, in bounds and clearly or not at all.
 
 uvicorn writes head and body one after the other, and uvloop passes each on at once. Two writes are two system calls here
 and two wake-ups at the client; and answers that become known together, as those of one round trip to Redis do, wake the
 client one by one. That was an eighth of all that a launch costs.
+
+It also waits for ever for a request that comes byte by byte, and takes a head of any size. What two servers could read
+differently is refused: whoever stands in front would see another request than is served here.
 """
 
 import asyncio
-from typing import Any, cast
+from http import HTTPStatus
+from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import structlog
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from gateway.web.heads import Limits, RefusedHeadError, check_head
+from gateway.web.problems import answer_status
+from gateway.web.sweeping import Sweeper
 
 MAX_HELD_BYTES = 65_536
 """Beyond that the rest of a turn does not wait, so that a slow client is felt."""
+CHUNK_OVERHEAD: Final = 16_384
+"""So many bytes a chunked body may have beside what it carries, and seven for each byte of that: no client says more."""
+_log = structlog.get_logger("gateway.web")
 
 
 class OneWriteProtocol(HttpToolsProtocol):
     """Serves one connection."""
 
+    def __init__(self, *arguments: Any, sweeper: Sweeper | None = None, **others: Any) -> None:
+        """`sweeper` knows the limits, and looks after the connections of a process."""
+        super().__init__(*arguments, **others)
+        self._sweeper = sweeper or Sweeper(Limits())
+        self._limits = self._sweeper.limits
+        self._since = 0.0
+        """Since when a head or a body is on its way, by the loop's clock; 0 while none is."""
+        self._is_body = False
+        self._chunk_bytes = 0
+        """Of what was received last."""
+        self._head_bytes = 0
+        """How large the present head is at most."""
+        self._other_bytes = 0
+        """What of the last piece surely is no part of the present head."""
+        self._body_bytes: int | None = None
+        """What a chunked body carried so far."""
+        self._wire_bytes = 0
+        """What it took to say it."""
+        self._refusal = RefusedHeadError(HTTPStatus.BAD_REQUEST, "this is not HTTP")
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Stand between uvicorn and its transport."""
         super().connection_made(cast("asyncio.Transport", _Gathering(transport, self.loop)))
+        self._since = self.loop.time()
+        self._sweeper.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Be looked after no longer."""
+        self._sweeper.discard(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take a piece of a request."""
+        if not self._since:
+            self._since = self.loop.time()
+        size = self._chunk_bytes = len(data)
+        self._other_bytes = 0
+        super().data_received(data)
+        if self._is_body:
+            if self._body_bytes is not None:
+                self._check_chunks(size)
+        elif self._since:
+            self._head_bytes += size - self._other_bytes
+            if self._head_bytes > self._limits.max_head_bytes:
+                self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too large")
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        """Let through what is clear and in bounds; what is raised here ends in `send_400_response`."""
+        is_large = self._head_bytes + self._chunk_bytes > self._limits.max_head_bytes
+        try:
+            is_chunked = check_head(
+                self.url, self.headers, version=self.parser.get_http_version(), limits=self._limits, is_large=is_large
+            )
+        except RefusedHeadError as refusal:
+            self._refusal = refusal
+            raise
+        self._is_body = True
+        self._since = self.loop.time()
+        self._body_bytes, self._wire_bytes = (0, 0) if is_chunked else (None, 0)
+        super().on_headers_complete()
+        if is_chunked:
+            self.headers = []  # what comes as trailers is no header that anybody checked
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False  # the parser reads nothing behind a request to speak something else
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body."""
+        if self._body_bytes is not None:
+            self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request; what follows in the same piece belongs to the next one."""
+        self._is_body = False
+        self._since = 0.0
+        self._other_bytes = self._chunk_bytes
+        super().on_message_complete()
+
+    def _check_chunks(self, size: int) -> None:
+        self._wire_bytes += size
+        if self._wire_bytes > CHUNK_OVERHEAD + self._limits.max_head_bytes + 8 * (self._body_bytes or 0):
+            self.refuse(HTTPStatus.BAD_REQUEST, "the chunks of the body say more than they carry")
+
+    def judge(self, now: float) -> None:
+        """Close a connection whose request is too long on its way; one that is being answered is not judged."""
+        if not self._since or self.transport.is_closing():
+            return
+        if self.pipeline or (not self._is_body and self._is_answering()):
+            self._since = now
+        elif now - self._since > (self._limits.receive_body_s if self._is_body else self._limits.receive_head_s):
+            self.refuse(HTTPStatus.REQUEST_TIMEOUT, "the request did not arrive in time")
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words, which are no problem document
+        """Refuse what the parser did not take, or what was refused in it."""
+        self.refuse(self._refusal.status, str(self._refusal))
+
+    def refuse(self, status: HTTPStatus, detail: str) -> None:
+        """Answer with a problem, if that is the next thing that the client expects, and close the connection."""
+        if self.transport.is_closing():
+            return
+        _log.info("connection_refused", status=int(status), detail=detail)
+        if self._is_answerable():
+            self._write_problem(status, detail)
+        self.transport.close()
+
+    def _is_answering(self) -> bool:
+        """Tell whether a request is under way in the app, with all of its body."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _is_answerable(self) -> bool:
+        """Tell whether nobody has begun to answer, and whoever opened the connection has said something."""
+        if self._is_body:
+            return not self.pipeline and not self.cycle.response_started
+        return not self._is_answering() and self._chunk_bytes > 0
+
+    def _write_problem(self, status: HTTPStatus, detail: str) -> None:
+        answer = answer_status(status, detail=detail, scope={"path": ""})
+        head = [
+            STATUS_LINE[status].rstrip(),
+            b"content-type: " + answer.media_type.encode("ascii"),
+            b"content-length: %d" % len(answer.body),
+            b"connection: close",
+        ]
+        self.transport.write(b"\r\n".join([*head, b"", answer.body]))
 
 
 class _Gathering:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from gateway.config.words import show_type
 from gateway.errors import Fault, MalformedBodyError, RefusedParamsError
-from gateway.schema import parse_body
+from gateway.schema import check_count, parse_body
 from gateway.web.answers import JSON, Receive, Scope
 from gateway.web.problems import DisconnectedError, TooLargeError, UnsupportedMediaTypeError
 
@@ -22,11 +22,24 @@ class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query of routes that take none."""
 
 
-async def read_body(scope: Scope, receive: Receive, *, max_bytes: int) -> bytes:
+class Bounds(Struct, frozen=True, kw_only=True):
+    """How much a body may hold."""
+
+    max_body_bytes: int
+    max_values: int
+
+
+async def read_body(scope: Scope, receive: Receive, *, bounds: Bounds) -> bytes:
     """Read a whole body that says it is JSON, for somebody else to parse.
 
-    Raises: UnsupportedMediaTypeError; TooLargeError; DisconnectedError.
+    Raises: UnsupportedMediaTypeError; TooLargeError; MalformedBodyError for too many values; DisconnectedError.
     """
+    body = await _read_whole(scope, receive, max_bytes=bounds.max_body_bytes)
+    check_count(body, most=bounds.max_values)
+    return body
+
+
+async def _read_whole(scope: Scope, receive: Receive, *, max_bytes: int) -> bytes:
     check_media_type(scope)
     declared = find_header(scope, b"content-length") or "0"
     if declared.isdecimal() and int(declared) > max_bytes:
@@ -66,7 +79,7 @@ def find_header(scope: Scope, name: bytes) -> str | None:
     return None
 
 
-async def read_json(request: Request[Any, Any, Any], *, empty: Any = None) -> Any:
+async def read_json(request: Request[Any, Any, Any], *, bounds: Bounds, empty: Any = None) -> Any:
     """Read the JSON body of a framework's request; `empty`, if given, stands for an absent one.
 
     Raises: UnsupportedMediaTypeError; MalformedBodyError; RefusedParamsError for Kombu's envelope.
@@ -75,6 +88,7 @@ async def read_json(request: Request[Any, Any, Any], *, empty: Any = None) -> An
     if not raw and empty is not None:
         return empty
     check_media_type(request.scope)
+    check_count(raw, most=bounds.max_values)
     return parse_body(raw)
 
 

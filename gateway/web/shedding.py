@@ -4,11 +4,13 @@ What comes in: ASGI. What goes out: 503 at once for requests beyond the limit, a
 all; whether the gateway lives is always told.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from gateway.errors import OverloadedError
+from gateway.errors import OverloadedError, TooManyWaitsError
 from gateway.web.answers import Receive, Scope, Send, send_answer
+from gateway.web.facts import CALLER
 from gateway.web.problems import answer_error
 
 ALWAYS = frozenset({"/health/live", "/health/ready", "/metrics"})
@@ -26,12 +28,15 @@ class Shedder:
         *,
         max_requests: int,
         max_waits: int,
+        max_waits_per_caller: int | None = None,
         max_body_bytes: int,
     ) -> None:
         self._app = app
         self._max_requests = max_requests
         self._max_held_bytes = max_body_bytes * BODIES
         self._max_waits = max_waits
+        self._max_waits_per_caller = max_waits if max_waits_per_caller is None else max_waits_per_caller
+        self._waiting_of: Counter[str] = Counter()
         self.under_way = 0
         """Requests that work."""
         self.waiting = 0
@@ -54,19 +59,30 @@ class Shedder:
     def _leave(self, place: "_Place") -> None:
         if place.is_parked:
             self.waiting -= 1
+            self._forget_wait(place.caller)
         else:
             self.under_way -= 1
         self._held_bytes -= place.held_bytes
 
-    def park(self) -> None:
-        """Count a request among those that wait, no longer among those that work.
+    def park(self, caller: str) -> None:
+        """Count a request of a caller among those that wait, no longer among those that work.
 
-        Raises: OverloadedError when there are too many.
+        Raises: OverloadedError when there are too many; TooManyWaitsError when these are the caller's own, if it is told apart.
         """
         if self.waiting >= self._max_waits:
             raise OverloadedError
+        if caller:
+            if self._waiting_of[caller] >= self._max_waits_per_caller:
+                raise TooManyWaitsError
+            self._waiting_of[caller] += 1
         self.waiting += 1
         self.under_way -= 1
+
+    def _forget_wait(self, caller: str) -> None:
+        if caller:
+            self._waiting_of[caller] -= 1
+            if not self._waiting_of[caller]:
+                del self._waiting_of[caller]
 
     def hold(self, count: int) -> None:
         """Count bytes of a body.
@@ -81,10 +97,10 @@ class Shedder:
 def park(scope: Scope) -> None:
     """Let a request wait without taking the place of one that works.
 
-    Raises: OverloadedError when too many wait already.
+    Raises: OverloadedError when too many wait already; TooManyWaitsError when too many of its caller do.
     """
     if (place := scope.get(_PLACE)) is not None:
-        place.park()
+        place.park(scope.get(CALLER) or "")
 
 
 class _Place:
@@ -94,17 +110,18 @@ class _Place:
     everything for some 60 ms every few thousand requests.
     """
 
-    __slots__ = ("_shedder", "held_bytes", "is_parked")
+    __slots__ = ("_shedder", "caller", "held_bytes", "is_parked")
 
     def __init__(self, shedder: Shedder) -> None:
         self.held_bytes = 0
         self.is_parked = False
+        self.caller = ""
         self._shedder = shedder
 
-    def park(self) -> None:
+    def park(self, caller: str) -> None:
         if not self.is_parked:
-            self._shedder.park()
-            self.is_parked = True
+            self._shedder.park(caller)
+            self.is_parked, self.caller = True, caller
 
     def count(self, receive: Receive) -> Receive:
         """Return what receives a body and counts it as it comes in."""

@@ -17,6 +17,7 @@ from gateway.flows.services import Services
 from gateway.ports import Config
 from gateway.web.answers import make_response, write_json
 from gateway.web.problems import UnknownPathError
+from gateway.web.reading import Bounds
 
 PRIVATE: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Key"}
 """Said of what differs by caller and may be kept: by its caller alone, and asked for again."""
@@ -35,7 +36,7 @@ class Site(Struct, frozen=True, kw_only=True):
     prober: Prober
     config: Config
     prefix: str
-    max_body_bytes: int
+    bounds: Bounds
     deadline_s: float
     write_metrics: Callable[[str], tuple[bytes, str]]
     """Takes what a client accepts; may be called from any thread."""

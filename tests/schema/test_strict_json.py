@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import MalformedBodyError, RefusedParamsError
-from gateway.schema import parse_body
+from gateway.schema import check_count, parse_body
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -150,3 +150,22 @@ def test_hostile_bodies_are_refused_at_once() -> None:
         with pytest.raises(MalformedBodyError):
             parse_body(unit * (1_048_576 // len(unit)))
         assert time.process_time() - began < 1, unit
+
+
+@pytest.mark.parametrize(
+    ("raw", "count"),
+    [
+        (b"1", 1),
+        (b"[1, 2, 3]", 4),
+        (b'{"a": [1, 2], "b": {"c": null}}', 6),
+        (b'{"text, text [": "{,,,,\\",,["}', 2),
+        (b"[" + b"0," * 4999 + b"0]", 5001),
+    ],
+)
+def test_values_are_counted_wherever_they_are(raw: bytes, count: int) -> None:
+    """As many as are allowed pass, one more is refused; what stands in strings is no value."""
+    check_count(raw, most=count)
+
+    if count > 1:
+        with pytest.raises(MalformedBodyError, match=f"the body holds more than {count - 1} values"):
+            check_count(raw, most=count - 1)

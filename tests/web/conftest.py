@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -23,7 +24,9 @@ from gateway.metrics.meter import Meter
 from gateway.ports import Authentication, ConfigState
 from gateway.web.app import build_app
 from gateway.web.protocol import OneWriteProtocol
+from gateway.web.reading import Bounds
 from gateway.web.site import Site
+from gateway.web.sweeping import Sweeper
 from tests.services import make_services
 
 TASKS = """
@@ -100,7 +103,7 @@ def make_site(
         prober=Prober((backend, results), tally=Meter(Cells()), clock=read_clock),
         config=FixedConfig(),
         prefix="/api/celery",
-        max_body_bytes=4096,
+        bounds=Bounds(max_body_bytes=4096, max_values=1500),
         deadline_s=2.0,
         write_metrics=lambda accept: (b"", accept),
     )
@@ -115,17 +118,26 @@ async def http(backend: MemoryBackend, changes: MemoryChanges) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def connect_to(app: Any) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Serve an app as `gateway serve` does, in this process; a connection to it."""
+async def serving(app: Any, sweeper: Sweeper | None = None) -> AsyncIterator[int]:
+    """Serve an app as `gateway serve` does, in this process; its port."""
+    http = cast("type[OneWriteProtocol]", partial(OneWriteProtocol, sweeper=sweeper))
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, http=OneWriteProtocol, loop="uvloop", lifespan="off", log_config=None)
+        uvicorn.Config(app, port=0, http=http, ws="none", loop="uvloop", lifespan="off", log_config=None)
     )
-    serving = asyncio.create_task(server.serve())
+    running = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    yield reader, writer
-    writer.close()
+    yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
-    await serving
+    await running
+
+
+@asynccontextmanager
+async def connect_to(
+    app: Any, sweeper: Sweeper | None = None
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Serve an app; a connection to it."""
+    async with serving(app, sweeper) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        yield reader, writer
+        writer.close()

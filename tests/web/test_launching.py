@@ -228,3 +228,12 @@ async def test_nothing_can_be_assigned_that_is_not_declared(
 
     assert (422, "refused_params") == (answer.status_code, answer.json()["code"])
     assert not backend.published
+
+
+@pytest.mark.parametrize("path", [f"{API}/tasks/launch", f"{API}/tasks/launch/batch", f"{API}/tasks/revoke"])
+async def test_a_body_holds_only_so_many_values(http: httpx.AsyncClient, path: str) -> None:
+    """On every route that takes one: 1,500 here are judged, one more is refused unread."""
+    answers = [await http.post(path, json=[1] * count) for count in (1499, 1500)]
+
+    assert [422, 400] == [each.status_code for each in answers]
+    assert "the body holds more than 1500 values" == answers[1].json()["detail"]

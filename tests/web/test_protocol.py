@@ -99,5 +99,6 @@ async def test_the_last_answer_leaves_before_its_connection_is_closed(client: Cl
     answer, end = await client.reader.read(65536), await client.reader.read(65536)
 
     assert answer.startswith(b"HTTP/1.1 400 Bad Request")
-    assert answer.endswith(b"Invalid HTTP request received.")
+    assert b"content-type: application/problem+json" in answer
+    assert b'"detail":"this is not HTTP"' in answer
     assert b"" == end

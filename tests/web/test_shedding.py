@@ -7,9 +7,13 @@ import httpx
 import pytest
 
 from gateway.backends.memory import MemoryBackend
+from gateway.errors import TooManyWaitsError
 from gateway.launch.offer import Offer, Outcome
+from gateway.web.answers import send_answer
 from gateway.web.app import build_app
-from gateway.web.shedding import BODIES, Shedder
+from gateway.web.facts import CALLER
+from gateway.web.problems import answer_error
+from gateway.web.shedding import BODIES, Shedder, park
 from tests.web.conftest import make_site
 
 LAUNCH = "/api/celery/tasks/launch/shop.order"
@@ -90,3 +94,44 @@ async def test_bodies_beyond_the_budget_are_refused(backend: MemoryBackend) -> N
         launch = await http.post(LAUNCH, json={"item": "tea"})
         retry = await http.post("/api/celery/tasks/01890000-0000-7000-8000-000000000000/retry", json={})
     assert ["gateway_busy"] * 2 == [launch.json()["code"], retry.json()["code"]]
+
+
+async def test_one_caller_cannot_take_the_places_of_all_who_wait() -> None:
+    """429 for its own beyond the limit; others still find places, and so does it once one is free."""
+    outcomes: list[str] = []
+    ends = {name: asyncio.Event() for name in "ab"}
+
+    async def wait(scope: Any, _: Any, send: Any) -> None:
+        scope[CALLER] = scope["caller"]
+        try:
+            park(scope)
+        except TooManyWaitsError as error:
+            outcomes.append("refused")
+            await send_answer(answer_error(error, scope=scope), send)
+            return
+        outcomes.append(scope["caller"])
+        if scope["caller"]:
+            await ends[scope["caller"]].wait()
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    shedder = Shedder(wait, max_requests=9, max_waits=9, max_waits_per_caller=2, max_body_bytes=4096)
+
+    async def ask(caller: str) -> None:
+        await shedder({"type": "http", "path": "/", "caller": caller}, None, send)  # type: ignore[arg-type] # no body
+
+    waiting = [asyncio.create_task(ask(caller)) for caller in ("a", "a", "a", "b", "", "", "")]
+    await asyncio.sleep(0)
+    ends["a"].set()
+    await asyncio.gather(*waiting[:3])
+    await ask("a")
+    ends["b"].set()
+    await asyncio.gather(*waiting)
+
+    assert ["a", "a", "refused", "b", "", "", "", "a"] == outcomes
+    assert (429, (b"retry-after", b"5")) == (sent[0]["status"], sent[0]["headers"][-1])
+    assert b'"code":"too_many_waits"' in sent[1]["body"]
+    assert 0 == shedder.waiting
