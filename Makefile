@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url -
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint format lock docs-assets chaos bench clean
+.PHONY: help install run test lint format lock sbom audit docs-assets chaos bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,15 @@ $(BIN)/uv: $(STAMP)
 lock: $(BIN)/uv ## Lock the requirements again, with hashes
 	$(COMPILE) requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) -c requirements/runtime.txt requirements/development.in -o requirements/development.txt
+
+sbom: $(BIN)/uv ## Write the bill of materials of the runtime, as CycloneDX, to dist/sbom.json
+	@mkdir -p dist
+	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements/runtime.txt \
+		--output-reproducible --of JSON -o dist/sbom.json
+	@echo dist/sbom.json
+
+audit: $(BIN)/uv ## Look up known vulnerabilities of what is locked, at PyPI
+	$(BIN)/uv tool run --quiet pip-audit==2.10.1 -r requirements/runtime.txt --disable-pip --require-hashes --strict --progress-spinner off
 
 SWAGGER_UI := 5.35.0
 
