@@ -21,16 +21,20 @@ from gateway.backends.redis.message import Lanes
 from gateway.backends.redis.publisher import RedisPublisher
 from gateway.backends.redis.results import RedisResults
 from gateway.backends.redis.trips import SharedTrips
+from gateway.catalog.deployment import Deployment
+from gateway.catalog.view import see_all
 from gateway.flows.history import MOST_EXAMINED, browse
 from gateway.flows.services import Services
 from gateway.history.filters import Filters
 from gateway.launch.launch import Launch, Lineage
 from gateway.launch.offer import Offer
 from gateway.launch.task_id import mint
+from gateway.loading import compile_sources
 from gateway.ports import End, Remembered
 from tests.backends.test_message import make_launch
 from tests.services import make_services
 
+EVERYTHING = see_all(compile_sources({"tasks.yaml": b"version: 1\ntasks: {}\n"}, Deployment()))
 BATCHES = [None, *(f"01890000-0000-7000-8000-00000000000{number}" for number in range(2))]
 TOGETHER = 16
 """Launches that share an entry of the history in Redis, at most."""
@@ -88,7 +92,7 @@ class World:
         found: list[str] = []
         cursor = None
         for _ in range(1000):
-            page = await browse(filters, self.services, cursor=cursor, limit=limit, prefix="/p")
+            page = await browse(filters, EVERYTHING, self.services, cursor=cursor, limit=limit, prefix="/p")
             assert len(page.items) <= limit
             found += (each.task_id for each in page.items)
             cursor = page.next_cursor
@@ -193,12 +197,12 @@ async def test_what_has_expired_is_passed_over(client: Redis) -> None:
 async def test_what_is_launched_meanwhile_moves_no_page(world: World) -> None:
     """A cursor names a place, not a number of tasks."""
     await world.fill(10)
-    first = await browse(Filters(), world.services, cursor=None, limit=5, prefix="/p")
+    first = await browse(Filters(), EVERYTHING, world.services, cursor=None, limit=5, prefix="/p")
     now = world.begin + timedelta(seconds=5)
     late = make_launch(task_id=make_id(99, now), launched_at=now)
     await world.services.publisher.publish([Offer(launch=late)])
 
-    second = await browse(Filters(), world.services, cursor=first.next_cursor, limit=5, prefix="/p")
+    second = await browse(Filters(), EVERYTHING, world.services, cursor=first.next_cursor, limit=5, prefix="/p")
 
     assert world.expect(Filters()) == [each.task_id for each in (*first.items, *second.items)]
 
@@ -233,7 +237,7 @@ async def test_no_page_costs_more_than_its_bound(client: Redis, valkey_url: str)
     ):
         before = await count_commands(client)
         counting.asked = 0
-        page = await browse(filters, services, cursor=None, limit=50, prefix="/p")
+        page = await browse(filters, EVERYTHING, services, cursor=None, limit=50, prefix="/p")
         costs.append(
             (len(page.items), page.next_cursor is not None, counting.asked, await count_commands(client) - before)
         )

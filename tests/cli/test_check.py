@@ -1,9 +1,9 @@
 """`gateway check` as an operator or a CI job runs it."""
 
 import json
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -105,14 +105,15 @@ def test_sarif_names_files_as_uris(tmp_path: Path) -> None:
 
 
 def test_a_file_of_ten_mistakes_is_judged_before_anybody_waits(tmp_path: Path) -> None:
-    """Half a second is what is wanted; a busy machine is given three."""
+    """Half a second of processor time is what is wanted; a slow machine is given three."""
     (tmp_path / "ten.yaml").write_text("version: 1\ntasks:\n" + "".join(f"  a{n}: {{qeue: x}}\n" for n in range(10)))
-    began = time.perf_counter()
+    before = os.times()
 
     ended = check(tmp_path / "ten.yaml")
 
+    after = os.times()
     assert ended.stdout.endswith("\n10 issues in 1 file\n")
-    assert time.perf_counter() - began < 3
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 3
 
 
 def test_the_check_needs_neither_broker_nor_web_server() -> None:
