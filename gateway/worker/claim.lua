@@ -1,4 +1,5 @@
--- Ask whether a delivery may run, and take it if so. Begins as `tell.lua`, `settle.lua` and `claims.lua`.
+-- Ask whether a delivery may run, and take it if so. Begins as `tell.lua`, `settle.lua`, `note_run.lua` and
+-- `claims.lua`.
 --
 -- ARGV: the ledger's prefix; the task's id; the token of this run; the lease in milliseconds; the worker; the moment; how
 -- often Celery has retried the task.

@@ -1,4 +1,4 @@
--- Renew claims, and say that a worker with the kit is alive. Begins as `tell.lua` and `claims.lua`.
+-- Renew claims, and say that a worker with the kit is alive. Begins as `claims.lua`.
 --
 -- ARGV: the ledger's prefix; the worker, or '' for a process that only runs tasks; how long its word holds, which is the
 -- lease too, in milliseconds; then for each run the task's id, its token, its worker and how often Celery has retried it.

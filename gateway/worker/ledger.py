@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from redis import Redis
 
 _PACKAGE: Final = files("gateway")
-_SHARED: Final = ("backends/redis/tell.lua", "backends/redis/settle.lua", "backends/redis/claims.lua")
+_SHARED: Final = tuple(f"backends/redis/{name}.lua" for name in ("tell", "settle", "note_run", "claims"))
 
 
 class Run(NamedTuple):

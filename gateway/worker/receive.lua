@@ -1,4 +1,4 @@
--- Note that tasks were received. Begins as `tell.lua` and `claims.lua`.
+-- Note that tasks were received. Begins as `tell.lua` and `note_run.lua`.
 --
 -- ARGV: the ledger's prefix; the worker; then for each its id and the moment. Nothing is noted of a task that the ledger does
 -- not know.

@@ -1,4 +1,4 @@
--- Begin a script that deals with claims. Begins as `tell.lua`.
+-- Begin a script that deals with claims.
 --
 -- A claim says who runs a task: until when (milliseconds of Redis's clock), the run's token, how often Celery had retried
 -- the task by then, the worker. It outlives its lease, so that a dead holder can be told from none. A token of FREE has no
@@ -35,16 +35,4 @@ local function write_unknown(claim, moment)
     local message = 'the worker ' .. claim.worker .. ' died while it ran this task, which runs at most once'
     local error = {type = 'WorkerDied', message = message}
     return cjson.encode({status = 'UNKNOWN', finished_at = moment, worker = claim.worker, error = error})
-end
-
--- Of each kind the latest moment counts.
-local function note_run(prefix, id, kind, moment, worker, left_ms)
-    local key = prefix .. 'run:' .. id
-    local run = cjson.decode(redis.call('GET', key) or '{}')
-    if (run[kind] or '') >= moment then return end
-    run[kind] = moment
-    if moment >= (run.received_at or '') and moment >= (run.started_at or '') then run.worker = worker end
-    local value = cjson.encode(run)
-    redis.call('SET', key, value, 'PX', left_ms)
-    if redis.call('EXISTS', prefix .. 'end:' .. id) == 0 then tell(prefix, id, 'run', value) end
 end

@@ -31,7 +31,7 @@ FRESH_S: Final = 2.0
 """A launch that is younger is not looked at: its message may be on its way."""
 UNACKED: Final = "unacked"
 SURVEY: Final = load_script("read_id", "survey")
-MISSING: Final = load_script("tell", "claims", "missing")
+MISSING: Final = load_script("claims", "missing")
 HELD: Final = load_script("held")
 HUNT: Final = load_script("read_id", "hunt")
 RECONCILE: Final = load_script("tell", "settle", "claims", "read_id", "reconcile")

@@ -1,4 +1,4 @@
--- Look which of the open tasks have left their queue, and are not claimed. Begins as `lease.lua`, `tell.lua` and `claims.lua`.
+-- Look which of the open tasks have left their queue, and are not claimed. Begins as `lease.lua` and `claims.lua`.
 --
 -- ARGV, behind the lease's: the ledger's prefix; the request as JSON: ids, or after, before and count; lists, with the answer
 -- of `survey.lua` for each by its name; head, separator and steps, as Kombu names the lists of a queue.

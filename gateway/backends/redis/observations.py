@@ -18,7 +18,7 @@ from gateway.errors import LedgerUnavailableError
 LEASE_S: Final = 10.0
 HEARTBEATS_KEPT_S: Final = 7 * 86_400
 MOST_WORKERS: Final = 10_000
-NOTE_RUNS: Final = load_script("tell", "note_runs")
+NOTE_RUNS: Final = load_script("tell", "note_run", "note_runs")
 
 
 class RunEvent(NamedTuple):
