@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,15 @@ tasks:
   stop_when_asked: {name: faults.stop_when_asked}
   retry: {name: faults.retry}
 """
+TASKS_OF_QUEUE = """
+  note_{queue}:
+    name: faults.note
+    queue: {queue}
+    parameters:
+      number: {{type: integer, default: 0}}
+      seconds: {{type: number, default: 0}}
+  retry_{queue}: {{name: faults.retry, queue: {queue}}}
+"""
 
 
 class Place:
@@ -46,7 +55,11 @@ class Place:
     http: httpx.Client
     """Speaks to the gateway that was started last."""
 
-    def __init__(self, folder: Path, broker_url: str, *, ledger_url: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, broker_url: str, *, ledger_url: str | None = None, queues: Sequence[str] = ()
+    ) -> None:
+        """`queues` have task types of their own: `note_<queue>` and `retry_<queue>`."""
+        self.queues = queues
         self.folder, self.broker_url, self.ledger_url = folder, broker_url, ledger_url or broker_url
         self.runs = folder / "runs.log"
         self.runs.touch()
@@ -55,7 +68,7 @@ class Place:
     def gateway(self, name: str = "gateway") -> Iterator[str]:
         """Run a gateway; what is asked from now on is asked of it."""
         config = self.folder / "tasks.yaml"
-        config.write_text(TASKS)
+        config.write_text(TASKS + "".join(TASKS_OF_QUEUE.format(queue=queue) for queue in self.queues))
         urls = {"broker_url": self.broker_url, "redis_url": self.ledger_url}
         with (
             run_gateway(self.folder / f"{name}.log", config=config, workers_refresh_s="1", **urls) as url,
@@ -86,7 +99,7 @@ class Place:
 
     def launch(self, *, seconds: float = 0, task_type: str = "note", **options: Any) -> str:
         """Launch a task; return its id."""
-        params = {"seconds": seconds} if task_type in {"note", "once", "limited"} else {}
+        params = {"seconds": seconds} if task_type.startswith(("note", "once", "limited")) else {}
         body = {"task_type": task_type, "params": params, "options": options}
         answer = self.http.post(f"{API}/tasks/launch", json=body)
         assert answer.status_code == 200, answer.text
