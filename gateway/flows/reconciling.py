@@ -17,8 +17,8 @@ from msgspec import Struct
 from gateway.errors import BackendError
 from gateway.flows.looking import Look, look
 from gateway.flows.services import Services
-from gateway.launch.launch import restore
-from gateway.ports import Deliveries, Index, Missing, MissingSlice, Window
+from gateway.launch.launch import Launch, restore
+from gateway.ports import Deliveries, End, Index, Missing, MissingSlice, Window
 from gateway.status.interpreting import find_worker
 from gateway.status.vanishing import Absence, conclude_lost, is_lost, is_run, leaves_trace
 
@@ -191,8 +191,17 @@ class Reconciler:
             else:
                 is_done = await self._deliveries.redeliver(launch, retries=absence.missing.retries)
             if is_done:
+                self._count(launch, end)
                 _tell(absence, "task_redelivered" if end is None else "task_given_up")
                 self._watched.pop(task_id, None)
+
+    def _count(self, launch: Launch, end: End | None) -> None:
+        tally = self._services.tally
+        if end is None:
+            tally.note_redelivery()
+            return
+        tally.note_given_up()
+        tally.note_end(launch.task_type, end.status, queued_s=None, run_s=None)
 
 
 def _tell(absence: Absence, event: str) -> None:

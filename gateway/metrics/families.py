@@ -66,6 +66,12 @@ UNCERTAIN: Final = Family(
 RESENT: Final = Family(
     "gateway_outbox_sent", "counter", "Messages that left the outbox late, or a second time after an uncertain publish."
 )
+REDELIVERIES: Final = Family(
+    "gateway_redeliveries", "counter", "Messages that were lost with a worker, and sent again under the same task id."
+)
+GIVEN_UP: Final = Family(
+    "gateway_given_up", "counter", "Tasks that were lost with a worker and ended, as they are not sent again."
+)
 LINES_DROPPED: Final = Family("gateway_log_lines_dropped", "counter", "Lines of the log that nobody took in time.")
 RELOAD_FAILURES: Final = Family(
     "gateway_config_failures", "counter", "Attempts at a new tasks.yaml that failed; each process counts its own."
@@ -96,6 +102,8 @@ FAMILIES: Final = (
     ANSWERS,
     UNCERTAIN,
     RESENT,
+    REDELIVERIES,
+    GIVEN_UP,
     LINES_DROPPED,
     RELOAD_FAILURES,
     LAG,

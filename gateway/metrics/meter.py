@@ -74,6 +74,14 @@ class Meter:
         """Count a message that left the outbox late."""
         self._values[self._open(families.RESENT)] += 1.0
 
+    def note_redelivery(self) -> None:
+        """Count a message that was sent again for one that was lost with a worker."""
+        self._values[self._open(families.REDELIVERIES)] += 1.0
+
+    def note_given_up(self) -> None:
+        """Count a lost task that was ended."""
+        self._values[self._open(families.GIVEN_UP)] += 1.0
+
     def note_lag(self, seconds: float) -> None:
         """Count how late the loop woke."""
         self._observe(families.LAG, seconds)

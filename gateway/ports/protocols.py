@@ -142,6 +142,12 @@ class Tally(Protocol):
     def note_resent(self) -> None:
         """Count a message that left the outbox late."""
 
+    def note_redelivery(self) -> None:
+        """Count a message that was sent again for one that was lost with a worker."""
+
+    def note_given_up(self) -> None:
+        """Count a lost task that was ended rather than sent again."""
+
 
 class Deliveries(Protocol):
     """The messages of a broker whose queues can be looked into; one gateway at a time looks after them."""

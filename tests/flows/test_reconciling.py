@@ -11,6 +11,8 @@ from gateway.errors import BrokerUnavailableError
 from gateway.flows.reconciling import Reconciler
 from gateway.launch.launch import Launch
 from gateway.launch.offer import Offer
+from gateway.metrics.cells import Cells
+from gateway.metrics.meter import Meter
 from gateway.ports import End, Missing, MissingSlice, WorkersView, WorkerView
 from tests.backends.test_message import make_launch
 from tests.services import make_services
@@ -63,9 +65,9 @@ class Bench:
     def __init__(self) -> None:
         self.backend, self.deliveries, self.now_s = MemoryBackend(), FakeDeliveries(), 0.0
         self.look()
-        self.reconciler = Reconciler(
-            self.deliveries, make_services(self.backend), answer_period_s=1, clock_s=lambda: self.now_s
-        )
+        self.meter = Meter(Cells())
+        services = make_services(self.backend, tally=self.meter)
+        self.reconciler = Reconciler(self.deliveries, services, answer_period_s=1, clock_s=lambda: self.now_s)
 
     def look(self) -> None:
         """Look at the workers: there is one, of the task's queue."""
@@ -75,6 +77,12 @@ class Bench:
     async def launch(self, **changes: object) -> None:
         """Launch a task."""
         await self.backend.publish([Offer(launch=make_launch(task_id=ID, **changes))])
+
+    def count(self) -> dict[str, float]:
+        """Return what was counted of lost tasks and of ends."""
+        wanted = {"gateway_redeliveries", "gateway_given_up", "gateway_finished"}
+        [numbers] = self.meter.cells.read()
+        return {" ".join((name, *labels)): values[0] for (name, labels), values in numbers.items() if name in wanted}
 
     async def sweep(self, *at_s: float) -> None:
         """Sweep at moments."""
@@ -99,6 +107,7 @@ async def test_a_lost_task_is_sent_again_after_its_time(bench: Bench) -> None:
 
     assert ([], [ID]) == (before, bench.deliveries.sent)
     assert ["task_redelivered"] == [each["event"] for each in logs]
+    assert {"gateway_redeliveries": 1, "gateway_given_up": 0} == bench.count()
 
 
 async def test_one_that_is_found_is_left_alone_and_searched_for_less_and_less(bench: Bench) -> None:
@@ -139,6 +148,11 @@ async def test_one_that_runs_at_most_once_ends_as_unknown(bench: Bench) -> None:
     await bench.sweep(0, 6)
 
     assert ([], ["UNKNOWN"]) == (bench.deliveries.sent, [each.status for each in bench.deliveries.ends])
+    assert {
+        "gateway_redeliveries": 0,
+        "gateway_given_up": 1,
+        f"gateway_finished {make_launch().task_type} UNKNOWN": 1,
+    } == bench.count()
 
 
 async def test_another_gateway_looks_after_them(bench: Bench) -> None:
