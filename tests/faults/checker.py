@@ -8,6 +8,13 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
+MISSING = "missing"
+"""Said of a task that the gateway does not know."""
+FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED", "UNKNOWN"})
+RANKS = {MISSING: 0, "PENDING": 1, "RECEIVED": 2} | dict.fromkeys(FINAL, 4)
+UNDER_WAY = 3
+"""The rank of every other word, a task's own among them."""
+
 
 class Verdict(Struct, frozen=True, kw_only=True):
     """What a history shows; each set holds task ids, except `keys_with_two_tasks`."""
@@ -23,12 +30,21 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """Run, though the ledger does not know it."""
     keys_with_two_tasks: frozenset[str]
     """Keys under which different tasks were answered, or ran."""
+    moved_back: frozenset[str]
+    """Shown with a status that cannot follow one that was shown before."""
 
 
-def judge(answers: Iterable[tuple[str, str]], *, ledger: frozenset[str], starts: Iterable[tuple[str, str]]) -> Verdict:
+def judge(
+    answers: Iterable[tuple[str, str]],
+    *,
+    ledger: frozenset[str],
+    starts: Iterable[tuple[str, str]],
+    looks: Iterable[tuple[str, str]] = (),
+) -> Verdict:
     """Judge a history.
 
-    Shape: `answers` are (key, task id) of each accepted launch, replays included; `starts` are (key, task id) of each run.
+    Shape: `answers` are (key, task id) of each accepted launch, replays included; `starts` are (key, task id) of each run;
+        `looks` are (task id, status) of each answer about a task that was accepted, those about one task in order.
     """
     answers, starts = list(answers), list(starts)
     answered = {task_id for _, task_id in answers}
@@ -44,7 +60,28 @@ def judge(answers: Iterable[tuple[str, str]], *, ledger: frozenset[str], starts:
         ran_twice=frozenset(task_id for task_id, count in runs.items() if count > 1),
         phantoms=frozenset(runs.keys() - ledger),
         keys_with_two_tasks=frozenset(key for key, ids in by_key.items() if len(ids) > 1),
+        moved_back=_find_moved_back(looks),
     )
+
+
+def _find_moved_back(looks: Iterable[tuple[str, str]]) -> frozenset[str]:
+    found: set[str] = set()
+    last: dict[str, str] = {}
+    for task_id, status in looks:
+        before = last.get(task_id, "PENDING")
+        if _is_back(before, status):
+            found.add(task_id)
+        last[task_id] = status
+    return frozenset(found)
+
+
+def _is_back(before: str, status: str) -> bool:
+    """Tell whether a status cannot follow another; a retry begins anew, and what is final stays."""
+    if before in FINAL:
+        return status != before
+    if before == "RETRY":
+        return status == MISSING
+    return RANKS.get(status, UNDER_WAY) < RANKS.get(before, UNDER_WAY)
 
 
 def read_starts(lines: Iterable[str]) -> list[tuple[str, str]]:

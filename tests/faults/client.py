@@ -2,11 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx
 from msgspec import Struct
+
+from tests.faults.checker import MISSING
 
 PATIENCE_S = 60.0
 
@@ -19,6 +22,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """None when the connection broke."""
     code: str | None = None
     task_id: str | None = None
+    shown: str | None = None
+    """The status that a task was said to have, or MISSING, of a call that asked for it."""
 
 
 async def launch_all(
@@ -29,10 +34,12 @@ async def launch_all(
     clients: int = 16,
     first: int = 0,
     twin_every: int = 0,
+    looks: int = 0,
 ) -> list[Call]:
     """Launch numbers from `first` on, each until it is accepted; return every call.
 
-    Every `twin_every`-th one is asked for twice at the same time, under its one key.
+    Every `twin_every`-th one is asked for twice at the same time, under its one key. After each launch a client looks
+    at `looks` of the tasks that it launched last; nobody else looks at them, so that the answers about a task are in order.
     """
     numbers = iter(range(first, first + count))
     calls: list[Call] = []
@@ -40,10 +47,16 @@ async def launch_all(
     async with httpx.AsyncClient(base_url=url, timeout=5, limits=limits) as http:
 
         async def work() -> None:
+            latest: deque[str] = deque(maxlen=2 * looks)
             for number in numbers:
                 twins = 2 if twin_every and number % twin_every == 0 else 1
                 insisting = (_insist(http, number, make_body(number)) for _ in range(twins))
-                calls.extend(call for each in await asyncio.gather(*insisting) for call in each)
+                made = [call for each in await asyncio.gather(*insisting) for call in each]
+                calls.extend(made)
+                latest.extend(dict.fromkeys(task_id for _, task_id in find_answers(made)))
+                for _ in range(looks):
+                    latest.rotate()
+                    calls.append(await _look(http, latest[0]))
 
         async with asyncio.timeout(PATIENCE_S + count / 20):
             await asyncio.gather(*(work() for _ in range(clients)))
@@ -69,6 +82,29 @@ async def _call(http: httpx.AsyncClient, number: int, body: dict[str, Any]) -> C
     return Call(key=key, status=answer.status_code, code=read.get("code"), task_id=read.get("task_id"))
 
 
+async def look_at(url: str, task_ids: Iterable[str]) -> list[Call]:
+    """Ask for the status of tasks, one after the other."""
+    async with httpx.AsyncClient(base_url=url, timeout=5) as http:
+        return [await _look(http, task_id) for task_id in task_ids]
+
+
+async def _look(http: httpx.AsyncClient, task_id: str) -> Call:
+    try:
+        answer = await http.get(f"/api/celery/tasks/{task_id}")
+    except httpx.TransportError:
+        return Call(key="", status=None)
+    read = answer.json()
+    shown = {200: read["status"], 404: MISSING}.get(answer.status_code)
+    return Call(key="", status=answer.status_code, code=read.get("code"), task_id=task_id, shown=shown)
+
+
+def find_looks(calls: list[Call]) -> list[tuple[str, str]]:
+    """Return (task id, status) of every look that was answered, in order."""
+    return [(call.task_id, call.shown) for call in calls if call.task_id is not None and call.shown is not None]
+
+
 def find_answers(calls: list[Call]) -> list[tuple[str, str]]:
     """Return (key, task id) of every accepted launch."""
-    return [(call.key, call.task_id) for call in calls if call.status == 200 and call.task_id is not None]
+    return [
+        (call.key, call.task_id) for call in calls if call.status == 200 and call.task_id is not None and not call.shown
+    ]

@@ -28,7 +28,7 @@ async def launch_under_fire(
     share = launches // (KILLS + 1)
     for round_ in range(KILLS + 1):
         launching = asyncio.create_task(
-            launch_all(world.url, share, make_body=make_body, first=round_ * share, twin_every=4)
+            launch_all(world.url, share, make_body=make_body, first=round_ * share, twin_every=4, looks=2)
         )
         if round_ < KILLS:
             await asyncio.sleep(dice.uniform(0.02, 0.2))  # the moment of the crash is what is drawn

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.faults.checker import Verdict, judge, read_starts, show
-from tests.faults.client import Call, find_answers
+from tests.faults.client import Call, find_answers, find_looks, look_at
 from tests.faults.journal import Journal, read_journal
 from tests.faults.schedule import KILLS, LAUNCHES, launch_under_fire
 from tests.faults.world import World, wait_until_quiet
@@ -28,12 +28,14 @@ def read_verdict(world: World, calls: list[Call]) -> Verdict:
     with world.connect() as client:
         ledger = frozenset(key.decode().removeprefix("gateway:task:") for key in client.scan_iter("gateway:task:*"))
     starts = read_starts(world.runs.read_text().splitlines())
-    return judge(find_answers(calls), ledger=ledger, starts=starts)
+    return judge(find_answers(calls), ledger=ledger, starts=starts, looks=find_looks(calls))
 
 
 def report(title: str, verdict: Verdict, journal: Journal, calls: list[Call], killed: Counter[str]) -> None:
     """Print the counts of a run."""
-    statuses = Counter(call.code or ("broken" if call.status is None else "accepted") for call in calls)
+    statuses = Counter(
+        call.code or ("broken" if call.status is None else "looked at" if call.shown else "accepted") for call in calls
+    )
     counts = {
         "answered": verdict.answered,
         "runs": verdict.runs,
@@ -50,6 +52,7 @@ def check(verdict: Verdict, journal: Journal) -> None:
     assert frozenset() == verdict.not_in_ledger
     assert frozenset() == verdict.phantoms
     assert frozenset() == verdict.keys_with_two_tasks
+    assert frozenset() == verdict.moved_back
     assert {1} == set(journal.pushed.values())
     assert frozenset() == verdict.never_ran - journal.taken
     assert frozenset() == verdict.ran_twice - journal.restored.keys()
@@ -62,6 +65,7 @@ def test_no_answered_launch_is_lost_or_doubled(world: World, targets: tuple[str,
     """With an append-only file that is synced at every write."""
     calls, killed = asyncio.run(launch_under_fire(world, *targets, make_body=make_body))
     wait_until_quiet(world, limit_s=60)
+    calls += asyncio.run(look_at(world.url, dict.fromkeys(task_id for _, task_id in find_answers(calls))))
     verdict = read_verdict(world, calls)
     journal = read_journal(world.folder, "faults")
     report(f"{', '.join(targets)}, {world.worker_exits} workers ended by themselves", verdict, journal, calls, killed)

@@ -48,15 +48,15 @@ class World:
         self._start("broker", argv)
         wait_for("Valkey", self._answers_ping)
 
-    def start_gateway(self, **settings: str) -> None:
-        """Start a gateway on the same port as the one before."""
+    def start_gateway(self, *, program: str = "tests.watched", **settings: str) -> None:
+        """Start a gateway on the same port as the one before; `program` is the module that is run."""
         env = {
             "GATEWAY_BROKER_URL": self.broker_url,
             "GATEWAY_CONFIG": str(ROOT / "tests/faults/tasks.yaml"),
             "GATEWAY_PORT": str(self.gateway_port),
             "GATEWAY_WORKERS_REFRESH_S": "60",
         }
-        self._start("gateway", [sys.executable, "-m", "tests.watched", "serve"], **(env | settings))
+        self._start("gateway", [sys.executable, "-m", program, "serve"], **(env | settings))
         wait_for("the gateway", self._listens)
 
     def start_worker(self, name: str = "worker", *, concurrency: int = 2, **env: str) -> None:
