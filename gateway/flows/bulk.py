@@ -36,6 +36,7 @@ from gateway.history.cursor import write_cursor
 from gateway.history.filters import Filters
 from gateway.launch.idempotency import digest_retry
 from gateway.launch.offer import Offer, Outcome
+from gateway.launch.trace import Trace
 from gateway.status.interpreting import Witness, interpret, is_final
 
 CURSOR_AT: Final = "/cursor"
@@ -65,14 +66,17 @@ class _Sum(Struct, frozen=True, kw_only=True):
         return sum(item.outcome in outcomes for item in self.items)
 
 
-async def retry_many(body: object, view: View, services: Services, *, dry_run: bool, prefix: str) -> RetryManyAnswer:
+async def retry_many(
+    body: object, view: View, services: Services, *, dry_run: bool, prefix: str, trace: Trace | None = None
+) -> RetryManyAnswer:
     """Retry all tasks that match and that the caller may retry, each once and as it was recorded.
 
     Raises: RefusedParamsError; ForbiddenError; BackendError when nothing could be done.
     """
     read, filters = read_retry_many(body)
     _check_rights(filters, view, "retry")
-    retrying = _Retrying(view, services, await services.ledger.identity(), dry_run=dry_run, prefix=prefix)
+    identity = await services.ledger.identity()
+    retrying = _Retrying(view, services, identity, dry_run=dry_run, prefix=prefix, trace=trace)
     total = await _go(filters, view, services, retrying.deal, verb="retry", cursor=read.cursor)
     matched, retried = len(total.items), total.count("retried")
     return RetryManyAnswer(
@@ -165,12 +169,15 @@ def _write(walk: Walk, position: str, filters: Filters) -> str | None:
 class _Retrying:
     """Retries the tasks of a step."""
 
-    def __init__(self, view: View, services: Services, identity: bytes, *, dry_run: bool, prefix: str) -> None:
+    def __init__(
+        self, view: View, services: Services, identity: bytes, *, dry_run: bool, prefix: str, trace: Trace | None
+    ) -> None:
         self._view = view
         self._services = services
         self._identity = identity
         self._is_dry_run = dry_run
         self._prefix = prefix
+        self._trace = trace
 
     async def deal(self, looks: Sequence[Look], due: float) -> Dealt:
         """Retry each task that was never retried."""
@@ -217,6 +224,7 @@ class _Retrying:
             force=False,
             key=None,
             identity=self._identity,
+            trace=self._trace,
         )
 
     async def _tell(self, offer: Offer, outcome: Outcome, *, due: float) -> BulkItem | None:

@@ -36,6 +36,7 @@ from gateway.launch.offer import PUBLISHED, Held, Known, Limited, Offer, Outcome
 from gateway.launch.prepare import Wish, prepare
 from gateway.launch.quota import round_up, show_allowances
 from gateway.launch.task_id import ENTROPY_BYTES, mint
+from gateway.launch.trace import Trace
 
 TURN = 128
 """Items of a batch that are worked on without a pause: about a millisecond."""
@@ -61,20 +62,28 @@ class Accepted(Struct, frozen=True):
     """What it left of the caller's quotas, where there are any."""
 
 
-async def launch(wish: Wish, view: View, services: Services, *, prefix: str, key: Key | None = None) -> Accepted:
-    """Launch a task: validate, mint its id, record and publish; under a key, at most once.
+async def launch(
+    wish: Wish,
+    view: View,
+    services: Services,
+    *,
+    prefix: str,
+    key: Key | None = None,
+    trace: Trace | None = None,
+) -> Accepted:
+    """Launch a task, as a part of a trace if there is one: validate, mint its id, record and publish; under a key, at most once.
 
     Raises: LaunchError when the wish is refused; BackendError when the ledger or the broker does not answer.
     """
     due = services.find_due()
     prepared = _prepare(wish, view, now=services.clock())
-    offer = await _make_offer(prepared, services, prefix=prefix, key=key, wish=wish)
+    offer = await _make_offer(prepared, services, prefix=prefix, key=key, wish=wish, trace=trace)
     outcomes = await publish([offer], services, due=due)
     return await accept(offer, outcomes[0], services, prefix=prefix, due=due)
 
 
 async def launch_batch(
-    batch: BatchBody, view: View, services: Services, *, prefix: str
+    batch: BatchBody, view: View, services: Services, *, prefix: str, trace: Trace | None = None
 ) -> tuple[str, list[Accepted | GatewayError]]:
     """Launch the items of a batch; its id, and for each item, in their order, what was accepted or why nothing was.
 
@@ -87,7 +96,7 @@ async def launch_batch(
         raise RefusedParamsError(tuple(gather_faults(prepared)))
     identity = await services.ledger.identity()
     batch_id = _mint(now, services, identity)
-    name = partial(name_launch, services=services, identity=identity, batch_id=batch_id)
+    name = partial(name_launch, services=services, identity=identity, batch_id=batch_id, trace=trace)
     offers = await _do_in_turns(lambda each: Offer(launch=name(each)), sound)
     outcomes = await publish(offers, services, due=due, all_or_nothing=batch.all_or_nothing)
     pairs = zip(offers, outcomes, strict=True)
@@ -135,9 +144,11 @@ def _prepare_item(item: object, view: View, now: datetime) -> Launch | LaunchErr
         return error
 
 
-async def _make_offer(prepared: Launch, services: Services, *, prefix: str, key: Key | None, wish: Wish) -> Offer:
+async def _make_offer(
+    prepared: Launch, services: Services, *, prefix: str, key: Key | None, wish: Wish, trace: Trace | None
+) -> Offer:
     identity = await services.ledger.identity()
-    named = name_launch(prepared, services, identity)
+    named = name_launch(prepared, services, identity, trace=trace)
     if key is None:
         return Offer(launch=named)
     receipt = write_receipt(named, prefix=prefix)
@@ -145,10 +156,12 @@ async def _make_offer(prepared: Launch, services: Services, *, prefix: str, key:
     return Offer(launch=named, claims=(claim,))
 
 
-def name_launch(prepared: Launch, services: Services, identity: bytes, *, batch_id: str | None = None) -> Launch:
-    """Give a launch its id, the last thing that is decided of it but for what is to be said of the workers."""
+def name_launch(
+    prepared: Launch, services: Services, identity: bytes, *, trace: Trace | None, batch_id: str | None = None
+) -> Launch:
+    """Give a launch its id and its trace, the last things that are decided of it but for what is to be said of the workers."""
     heeded = heed(prepared, services)
-    return replace(heeded, task_id=_mint(prepared.launched_at, services, identity), batch_id=batch_id)
+    return replace(heeded, task_id=_mint(prepared.launched_at, services, identity), batch_id=batch_id, trace=trace)
 
 
 def _mint(moment: datetime, services: Services, identity: bytes) -> str:

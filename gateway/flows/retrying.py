@@ -17,13 +17,21 @@ from gateway.launch.launch import LedgerEntry, write_receipt
 from gateway.launch.offer import Offer
 from gateway.launch.repeat import repeat
 from gateway.launch.request import RetryBody
+from gateway.launch.trace import Trace
 from gateway.status.interpreting import is_final
 
 
 async def retry(
-    task_id: str, body: RetryBody, view: View, services: Services, *, prefix: str, key: Key | None = None
+    task_id: str,
+    body: RetryBody,
+    view: View,
+    services: Services,
+    *,
+    prefix: str,
+    key: Key | None = None,
+    trace: Trace | None = None,
 ) -> Accepted:
-    """Launch a finished task again, with its params checked against today's schema.
+    """Launch a finished task again, with its params checked against today's schema; its trace is that of the retry.
 
     Raises: UnknownTaskError, ForgottenTaskError; ForbiddenError; TaskUnfinishedError; LaunchError; BackendError.
     """
@@ -44,6 +52,7 @@ async def retry(
         force=body.force,
         key=key,
         identity=identity,
+        trace=trace,
     )
     outcomes = await publish([offer], services, due=due)
     return await accept(offer, outcomes[0], services, prefix=prefix, due=due)
@@ -69,14 +78,14 @@ def offer_retry(
     force: bool,
     key: Key | None,
     identity: bytes,
+    trace: Trace | None,
 ) -> Offer:
     """Offer a recorded launch once more; a caller's own key, if there is one, is asked for before the task's.
 
     Raises: LaunchError.
     """
-    launch = name_launch(
-        repeat(entry, overrides, view.catalog, caller=view.caller.id, now=services.clock()), services, identity
-    )
+    repeated = repeat(entry, overrides, view.catalog, caller=view.caller.id, now=services.clock())
+    launch = name_launch(repeated, services, identity, trace=trace)
     receipt = write_receipt(launch, prefix=prefix)
     own = claim_retry(launch, receipt, source=entry, overrides=overrides, force=force, identity=identity)
     if key is None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from gateway.config.model import RECONCILE_AFTER_S, Delivery, WhenUnavailable
 from gateway.launch.quota import Quota
 from gateway.launch.slot import Slot
+from gateway.launch.trace import Trace
 
 REPR_CHARACTERS = 1024
 """Longest `kwargsrepr`, as Celery bounds its own."""
@@ -65,6 +66,8 @@ class Launch(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """What is to be done when no live worker would run it."""
     warnings: tuple[str, ...] = ()
     """What its caller should know though it was accepted."""
+    trace: Trace | None = None
+    """The trace that it belongs to: in its message only, never in its row."""
 
     def __repr__(self) -> str:
         """Name the launch without its values."""

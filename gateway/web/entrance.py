@@ -6,15 +6,16 @@ what logs, metrics and traces are made of. It costs a few microseconds in all, a
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from time import perf_counter
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
+from gateway.launch.trace import Trace, read_trace
 from gateway.ports import Tally
 from gateway.web.answers import Receive, Scope, Send
-from gateway.web.facts import CALLER, CODE, REQUEST_ID, ROUTE, TASK_ID
+from gateway.web.facts import CALLER, CODE, REQUEST_ID, ROUTE, TASK_ID, TRACE
 
 UNMATCHED: Final = "unmatched"
 """The route of whatever has none."""
@@ -65,6 +66,9 @@ class Entrance:
         """Serve one request."""
         request_id = self._name(scope)
         scope[REQUEST_ID] = request_id
+        trace = find_trace(scope["headers"])
+        if trace is not None:
+            scope[TRACE] = trace
         passage = _Passage(send, (*self.marks, (b"x-request-id", request_id.encode())))
         began = perf_counter()
         try:
@@ -102,6 +106,14 @@ class Entrance:
                 caller=scope.get(CALLER) or None,
             )
         )
+
+
+def find_trace(headers: Collection[tuple[bytes, bytes]]) -> Trace | None:
+    """Find the trace that a request is part of; none where it names two."""
+    parents = [value for name, value in headers if name == b"traceparent"]
+    if len(parents) != 1:
+        return None
+    return read_trace(parents[0], b",".join([value for name, value in headers if name == b"tracestate"]))
 
 
 class _Passage:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gateway.backends.kombu.app import make_app
 from gateway.backends.redis.message import Lanes, build_message
 from gateway.launch.launch import Launch
+from gateway.launch.trace import Trace
 
 THEN = datetime(2026, 11, 24, 10, 0, 0, 123_000, UTC)
 TASK_ID = "01890000-0000-7000-8000-000000000000"
@@ -94,6 +95,20 @@ def test_our_message_equals_celerys(
     assert theirs["headers"].pop("kwargsrepr")
     assert ours["headers"].pop("kwargsrepr")
     assert theirs == ours
+
+
+@pytest.mark.parametrize("state", ["", 'vendor=a%b"\\'])
+def test_a_trace_is_among_the_headers_as_celery_puts_it_there(queue: Any, state: str) -> None:
+    """Where OpenTelemetry's instrumentation reads it; without one there is nothing of it."""
+    app, client = queue
+    trace = Trace(parent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", state=state)
+
+    app.send_task("a.b", kwargs={}, task_id=TASK_ID, queue="compared", headers=trace.list_headers())
+    theirs = open_up(client.rpop("compared"))
+    ours, without = (open_up(build_message(make_launch(trace=each), origin="1@host")) for each in (trace, None))
+
+    assert theirs == ours
+    assert ours["headers"] == without["headers"] | trace.list_headers()
 
 
 def test_a_secret_is_not_in_the_clear_outside_the_body() -> None:

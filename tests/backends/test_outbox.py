@@ -15,6 +15,7 @@ from gateway.errors import BrokerUnavailableError
 from gateway.launch.launch import Launch
 from gateway.launch.offer import Limited, Offer, Published
 from gateway.launch.quota import Quota
+from gateway.launch.trace import Trace
 from gateway.metrics.cells import Cells
 from gateway.metrics.meter import Meter
 from tests.backends.test_message import make_launch
@@ -82,6 +83,18 @@ async def test_a_launch_that_was_left_to_the_sweeper_is_not_sent_too(
     assert [Published(is_parked=True)] == outcomes
     assert [] == broker.sent
     assert 2 == await client.zcard("gw:outbox")
+
+
+async def test_a_launch_that_waited_for_its_broker_belongs_to_its_trace(wired: tuple[Redis, FaultProxy]) -> None:
+    """It is kept with it."""
+    broker = Broker()
+    broker.before = broker.refuse
+    trace = Trace(parent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", state="vendor=1")
+
+    await make_publisher(wired[0], broker).publish([Offer(launch=make_launch(task_id=IDS[0], trace=trace))])
+    taken = await OutboxStore(wired[0], prefix="gw:", deadline_s=DEADLINE_S).take(count=1)
+
+    assert [(IDS[0], trace)] == [(each.task_id, each.trace) for each in taken]
 
 
 async def test_nobody_waits_for_the_outbox_to_be_cleared(wired: tuple[Redis, FaultProxy]) -> None:

@@ -106,6 +106,8 @@ class KombuSender:
     def _send_task(self, launch: Launch, producer: Producer, **options: Any) -> None:
         if self._existing is not None:
             options |= self._existing.list_task_options(launch.name)
+        if launch.trace is not None:
+            options["headers"] = launch.trace.list_headers()
         self._app.send_task(
             launch.name,
             kwargs=launch.params,

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.launch.launch import Launch, show_params
+from gateway.launch.trace import Trace
 
 MAX_PRIORITY = 9
 """Kombu takes a higher one for this."""
@@ -35,6 +36,7 @@ def build_message(launch: Launch, *, origin: str) -> bytes:
         _write_moment(launch.expires_at),
         launch.lineage.root_id.encode() if launch.lineage else task_id,
         _encode(show_params(launch)),
+        _write_trace(launch.trace) if launch.trace else b"",
         task_id,
         _count_down(launch),
         task_id,
@@ -53,8 +55,8 @@ def mark_redelivered(message: bytes, *, retries: int) -> bytes:
 def _make_template(name: str, queue: str, priority: int, limits: tuple[int | None, int | None], origin: str) -> bytes:
     """Encode what is the same in every message of a task type; `%b` stands where they differ.
 
-    Shape: in the order of `build_message`: body; task id, eta, expires, root id, kwargsrepr (headers); correlation id,
-        expiration as a whole member or nothing, delivery tag (properties). Ids come without quotes, as none needs any
+    Shape: in the order of `build_message`: body; task id, eta, expires, root id, kwargsrepr, and whole members or nothing
+        of the trace (headers); correlation id, expiration as a whole member or nothing, delivery tag (properties). Ids come without quotes, as none needs any
         escape; Kombu only asks of a delivery tag that it be unique, and the task id is.
     """
     fixed = {
@@ -71,7 +73,7 @@ _TEMPLATE: Final = (
     b'{"body":"%%b","content-encoding":"utf-8","content-type":"application/json","headers":{'
     b'"lang":"py","task":%(name)b,"id":"%%b","shadow":null,"eta":%%b,"expires":%%b,"group":null,"group_index":null,'
     b'"retries":0,"timelimit":%(limits)b,"root_id":"%%b","parent_id":null,"argsrepr":"()","kwargsrepr":%%b,'
-    b'"origin":%(origin)b,"ignore_result":null,"replaced_task_nesting":0,"stamped_headers":null,"stamps":{}},'
+    b'"origin":%(origin)b,"ignore_result":null,"replaced_task_nesting":0,"stamped_headers":null,"stamps":{}%%b},'
     b'"properties":{"correlation_id":"%%b","reply_to":"","delivery_mode":2,%%b"delivery_info":%(delivery)b,'
     b'"priority":%(priority)b,"body_encoding":"base64","delivery_tag":"%%b"}}'
 )
@@ -100,6 +102,10 @@ class Lanes(Struct, frozen=True, kw_only=True):
 
     def _name(self, queue: str, step: int) -> str:
         return f"{self.key_prefix}{queue}{self.separator}{step}" if step else f"{self.key_prefix}{queue}"
+
+
+def _write_trace(trace: Trace) -> bytes:
+    return b"," + _encode(trace.list_headers())[1:-1]
 
 
 def _count_down(launch: Launch) -> bytes:
