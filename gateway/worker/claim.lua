@@ -19,12 +19,10 @@ end
 if redis.call('EXISTS', prefix .. 'revoke:' .. id) == 1 then
     local value = cjson.encode({status = 'REVOKED', finished_at = moment, worker = worker})
     settle(prefix, id, value, 'REVOKED')
-    redis.call('DEL', prefix .. 'claim:' .. id)
     return {'revoked'}
 end
 if claim and claim.token ~= token and not is_free(claim) and runs_at_most_once(prefix, id) then
     settle(prefix, id, write_unknown(claim, moment), 'UNKNOWN')
-    redis.call('DEL', prefix .. 'claim:' .. id)
     return {'spent'}
 end
 write_claim(prefix, id, token, lease_ms, retries, worker, left_ms)

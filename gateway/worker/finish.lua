@@ -6,17 +6,14 @@
 -- Answers 1, or 0 and writes nothing when the task is in other hands.
 
 local prefix, id, token, worker, retries, word, value = unpack(ARGV)
-local key = prefix .. 'claim:' .. id
 local claim = read_claim(prefix, id)
 if token ~= '' then
     if claim and claim.token ~= token and not is_free(claim) then return 0 end
 elseif claim and claim.left_ms > 0 and claim.worker ~= worker then
     return 0
 end
-if redis.call('EXISTS', prefix .. 'end:' .. id) == 1 then  -- its worker has told of it already
-    redis.call('DEL', key)
-    return 1
-end
+-- Whoever wrote the end has freed the claim: this worker already, or a gateway that read the result first.
+if redis.call('EXISTS', prefix .. 'end:' .. id) == 1 then return 1 end
 local holders = {RETRY = FREE, left = LEFT, died = token}
 if holders[word] then
     local left_ms = redis.call('PTTL', prefix .. 'task:' .. id)
@@ -30,5 +27,4 @@ if settle(prefix, id, value, word) then
     redis.call('LTRIM', prefix .. 'uncounted', -100000, -1)
     redis.call('EXPIRE', prefix .. 'uncounted', 86400)
 end
-redis.call('DEL', key)
 return 1

@@ -209,6 +209,20 @@ async def test_an_end_is_written_down_once(place: Place) -> None:
     assert [] == await place.find_missing()
 
 
+async def test_an_end_frees_the_claim_whoever_writes_it_down(place: Place) -> None:
+    """A gateway may read a result before the worker that wrote it says so, and the worker die in between."""
+    read, lost = await place.launch(2)
+    for each in (read, lost):
+        await place.client.set(f"gw:claim:{each.task_id}", "1 token 0 w@h")
+        await place.take()
+    await place.find_missing()
+
+    await place.ledger.settle(read.task_id, End(status="SUCCESS"))
+    await place.deliveries.conclude(lost, LOST)
+
+    assert [] == await place.client.keys("gw:claim:*")
+
+
 @pytest.mark.parametrize("is_one", [True, False], ids=["one Redis", "a broker beside the ledger"])
 async def test_one_that_slept_past_its_lease_sends_nothing(place: Place, valkey_url: str, is_one: bool) -> None:  # noqa: FBT001
     """Another gateway has taken over: the token of the first is refused (row F17)."""

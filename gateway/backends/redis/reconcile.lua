@@ -28,7 +28,6 @@ local left_ms = redis.call('PTTL', prefix .. 'task:' .. id)
 if left_ms <= 0 or is_seen() then return {tonumber(token)} end
 if value ~= '' then
     settle(prefix, id, value, status)
-    redis.call('DEL', prefix .. 'claim:' .. id)
     return {tonumber(token), 1}
 end
 local key = prefix .. 'run:' .. id

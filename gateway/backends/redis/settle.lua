@@ -1,4 +1,4 @@
--- Write down how a task ended, once, and tell whoever waits for it.
+-- Write down how a task ended, once, free the claim on it, and tell whoever waits for it.
 --
 -- `value` is its end as JSON. What is kept of a task expires with its row, in which nothing that a caller wrote stands before
 -- its type.
@@ -9,6 +9,7 @@ local function settle(prefix, id, value, status)
     redis.call('ZREM', prefix .. 'revoked', id)
     if left_ms <= 0 then return false end
     if not redis.call('SET', prefix .. 'end:' .. id, value, 'NX', 'PX', left_ms) then return false end
+    redis.call('DEL', prefix .. 'claim:' .. id)
     local head = redis.call('GETRANGE', prefix .. 'task:' .. id, 0, 511)
     local task_type = string.match(head, '"task_type":"([^"]*)"')
     if task_type then redis.call('HINCRBY', prefix .. 'totals', task_type .. '|' .. status, 1) end
