@@ -53,6 +53,7 @@ from gateway.backends.redis.trips import SharedTrips
 from gateway.backends.results.blocking_results import BlockingResults
 from gateway.backends.results.choosing import make_results
 from gateway.backends.results.disabled import DisabledResults
+from gateway.backends.sealing import seal_secrets
 from gateway.backends.split import SplitPublisher
 from gateway.errors import BackendError, LedgerUnavailableError, ResultsUnavailableError
 from gateway.flows.reconciling import Reconciler
@@ -95,7 +96,8 @@ class Parts:
         )
         self.history = RedisHistory(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
         self.results = self._make_results()
-        self.publisher, self.broker = self._make_publisher()
+        publisher, self.broker = self._make_publisher()
+        self.publisher = seal_secrets(publisher, settings.secret_key)
         self.log = RedisTaskLog(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
         self.backlog = RedisBacklog(self._share_trips(settings.redis_url), prefix=settings.key_prefix)
         self.feed = RedisFeed(self._share_trips(settings.redis_url), prefix=settings.key_prefix)

@@ -53,6 +53,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     token_roles_claim: Annotated[
         str, Meta(min_length=1, description="The claim with its roles, as roles or realm_access.roles.")
     ] = "roles"  # noqa: S105 - as above
+    secret_key: Annotated[
+        str,
+        Meta(
+            pattern=r"^([A-Za-z0-9+/_-]{43}=?(,[A-Za-z0-9+/_-]{43}=?)*)?\Z",
+            description="A key of 32 bytes in base64 with which secret params are sealed; more of them only open.",
+        ),
+    ] = ""
     insecure: Annotated[bool, Meta(description="Serve other hosts although no authentication is configured.")] = False
     strict: Annotated[bool, Meta(description="Refuse to start on a Redis that can lose what it accepted.")] = False
     broker_url: Annotated[str, Meta(description="The broker of the Celery workers.")] = ""
@@ -142,8 +149,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_format: Annotated[str, Meta(pattern=r"^(auto|json|text)\Z", description="auto: text on a terminal.")] = "auto"
 
     def __repr__(self) -> str:
-        """Show no password: URLs are printed without their credentials."""
-        values = (f"{name}={mask_url(str(getattr(self, name)))}" for name in self.__struct_fields__)
+        """Show no password and no key: URLs are printed without their credentials."""
+        values = (f"{name}={_mask(name, getattr(self, name))}" for name in self.__struct_fields__)
         return f"Settings({', '.join(values)})"
 
 
@@ -178,6 +185,10 @@ def describe() -> list[tuple[str, str, str]]:
 def mask_url(url: str) -> str:
     """Drop the user and the password of a URL, for logs and messages."""
     return ";".join(_mask_node(each) for each in url.split(";"))
+
+
+def _mask(name: str, value: object) -> str:
+    return "…" if name == "secret_key" and value else mask_url(str(value))
 
 
 def _mask_node(url: str) -> str:

@@ -10,5 +10,6 @@ and tasks that no gateway launched are left alone.
 
 from gateway.worker.installing import install
 from gateway.worker.speaking import is_revoked, progress
+from gateway.worker.unsealing import UnsealError, unseal
 
-__all__ = ["install", "is_revoked", "progress"]
+__all__ = ["UnsealError", "install", "is_revoked", "progress", "unseal"]
