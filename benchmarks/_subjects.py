@@ -60,7 +60,8 @@ def read_rss_mb(pid: int) -> float:
 @contextlib.contextmanager
 def run_gateway(redis_url: str, *, config: Path = ROOT / "tasks.yaml", **settings: str) -> Iterator[Server]:
     """Run the gateway."""
-    env = {"GATEWAY_BROKER_URL": redis_url, "GATEWAY_CONFIG": str(config), "GATEWAY_LOG_LEVEL": "error", **settings}
+    fixed = {"GATEWAY_CONFIG": str(config), "GATEWAY_LOG_LEVEL": "error", "GATEWAY_DRAIN_S": "0"}
+    env = {"GATEWAY_BROKER_URL": redis_url, **fixed, **settings}
     with _run([sys.executable, "-m", "gateway", "serve", "--port", "{port}"], env) as server:
         yield server
 

@@ -21,6 +21,7 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.view import see_all, see_nothing
 from gateway.config.roles import ADMIN
 from gateway.credentials.credentials import make_credentials
+from gateway.draining import Drain
 from gateway.environment import load_settings
 from gateway.errors import BackendError, UnsafeError
 from gateway.flows.probing import Prober
@@ -109,6 +110,7 @@ class Runtime:
             max_body_bytes=settings.max_body_bytes,
         )
         self._log = log
+        self._drain = Drain(settings.drain_s, send_away=self._send_away)
         origins = read_origins(settings.cors_origins)
         app = Cors(self._shedder, origins=origins) if origins else self._shedder
         self._entrance = Entrance(app, tally=self._meter, log=log)
@@ -127,8 +129,7 @@ class Runtime:
     def _audit(self) -> Auditor:
         settings = self._settings
         trusted = read_networks(settings.trusted_proxies)
-        audit = self._parts.audit
-        return Auditor(self._dispatch, audit, prefix=settings.prefix, trusted=trusted, clock=read_clock)
+        return Auditor(self._dispatch, self._parts.audit, prefix=settings.prefix, trusted=trusted, clock=read_clock)
 
     def describe(self) -> ConfigState:
         """Return the state of the configuration."""
@@ -167,7 +168,12 @@ class Runtime:
 
     def _install(self, served: Served) -> None:
         self._served = served
-        self._entrance.marks = served.headers
+        self._entrance.marks = (*served.headers, *self._drain.headers)
+
+    def _send_away(self) -> None:
+        """Let everybody come again elsewhere: those who wait now, and each connection behind its next answer."""
+        self._install(self._served)
+        self._parts.changes.stop()
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
@@ -178,8 +184,8 @@ class Runtime:
         tasks = [asyncio.create_task(run()) for run in runs]
         tasks.append(asyncio.create_task(parts.reload_calls.answer(self._reloader.look)))
         _prefer_requests()
-        on_signals(parts.changes.stop, signal.SIGTERM, signal.SIGINT)
-        on_signals(self._reloader.look_now, signal.SIGHUP)
+        on_signals(self._drain.hear, signal.SIGTERM, signal.SIGINT)
+        on_signals(lambda *_: self._reloader.look_now(), signal.SIGHUP)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in tasks:
@@ -220,6 +226,7 @@ class Runtime:
             bounds=Bounds(max_body_bytes=self._settings.max_body_bytes, max_values=self._settings.max_values),
             deadline_s=self._deadline_s,
             write_metrics=self._exposition.write,
+            is_stopping=lambda: self._drain.is_begun,
         )
         headers = (
             (b"gateway-digest", catalog.digest.encode("ascii")),

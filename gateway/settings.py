@@ -142,7 +142,11 @@ class Settings(Struct, frozen=True, kw_only=True):
             gt=0, description="Seconds between two rounds of questions to the Celery workers, and counts of the queues."
         ),
     ] = 5.0
-    shutdown_s: Annotated[int, Meta(ge=1, description="Grace for open requests when stopping.")] = 20
+    drain_s: Annotated[
+        float,
+        Meta(ge=0, le=600, description="Seconds for which SIGTERM lets it serve on, no longer ready; 0 for none."),
+    ] = 5.0
+    shutdown_s: Annotated[int, Meta(ge=1, description="Grace for open requests when stopping, behind the drain.")] = 20
     log_level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)\Z", description="Least level logged.")] = (
         "info"
     )

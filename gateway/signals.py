@@ -1,4 +1,4 @@
-"""Signals, heard beside whoever hears them already: the server has handlers of its own."""
+"""Signals, heard before whoever hears them already: the server has handlers of its own."""
 
 import asyncio
 import signal
@@ -7,9 +7,12 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+Hear = Callable[[int, Callable[[], None]], None]
+"""Takes the number of a signal, and what passes it on to whoever heard it before."""
 
-def on_signals(tell: Callable[[], None], *numbers: signal.Signals) -> None:
-    """Call `tell` on the running loop when one of these signals comes, then whoever heard it before.
+
+def on_signals(hear: Hear, *numbers: signal.Signals) -> None:
+    """Call `hear` on the running loop when one of these signals comes; it passes the signal on, or does not.
 
     Only the main thread of a process hears signals; elsewhere this does nothing.
     """
@@ -19,9 +22,11 @@ def on_signals(tell: Callable[[], None], *numbers: signal.Signals) -> None:
     for number in numbers:
         before = signal.getsignal(number)
 
-        def hear(number: int, frame: FrameType | None, before: Any = before) -> None:
-            loop.call_soon_threadsafe(tell)
-            if callable(before):
-                before(number, frame)
+        def catch(number: int, frame: FrameType | None, before: Any = before) -> None:
+            def pass_on() -> None:
+                if callable(before):
+                    before(number, frame)
 
-        signal.signal(number, hear)
+            loop.call_soon_threadsafe(hear, number, pass_on)
+
+        signal.signal(number, catch)

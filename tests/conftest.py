@@ -18,6 +18,7 @@ TIMED = (
     "backends/test_slow_results.py",
     "cli/test_dev.py",
     "cli/test_dev_gateway.py",
+    "end_to_end/test_draining.py",
     "end_to_end/test_rabbitmq.py",
     "end_to_end/test_streams.py",
     "end_to_end/test_workers.py",

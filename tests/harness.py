@@ -85,6 +85,7 @@ def run_gateway(
     Fails at the end if anything has blocked its event loop.
     """
     port = port or find_free_port("127.0.0.1")
+    settings = {"drain_s": "0"} | settings
     env = {f"GATEWAY_{name.upper()}": value for name, value in settings.items()} | dict(variables or {})
     if kill_at is not None:
         env["TASK_GATEWAY_KILL_AT"] = kill_at

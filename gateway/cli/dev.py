@@ -29,6 +29,8 @@ _QUIET = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser pri
 """Celery's warning is for servers; a demo in a container runs as whoever started it."""
 _READABLE = {"GATEWAY_LOG_FORMAT": os.environ.get("GATEWAY_LOG_FORMAT") or "text"}
 """The gateway writes to our pipe, but it is read on a terminal."""
+_PROMPT = {"GATEWAY_DRAIN_S": os.environ.get("GATEWAY_DRAIN_S") or "0"}
+"""No balancer has to turn away from a demo."""
 _URLS = ("GATEWAY_BROKER_URL", "GATEWAY_RESULT_URL", "GATEWAY_REDIS_URL")
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (only read, to say where to connect)
 
@@ -98,7 +100,7 @@ def _build_processes(serve: tuple[str, ...], *, base: str, env: Mapping[str, str
         Process(
             name="gateway",
             argv=serve,
-            env={**_READABLE, **env},
+            env={**_READABLE, **_PROMPT, **env},
             ready_url=f"{base}/health/ready",
             plain_codes=(_BAD_CONFIG,),
         ),

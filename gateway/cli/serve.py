@@ -12,9 +12,9 @@ from typing import cast
 import click
 import structlog
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from gateway.backends.kombu.existing import ExistingApp
+from gateway.cli.supervisor import Supervisor
 from gateway.environment import load_settings
 from gateway.errors import SettingsError
 from gateway.logs import configure_logs
@@ -60,7 +60,7 @@ def serve_command(
 
 
 def serve(settings: Settings, existing: ExistingApp | None = None) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT, or until the drain has passed behind SIGTERM.
 
     Raises: SettingsError when the address cannot or must not be served; ConfigError when the file has issues;
         UnsafeError in strict mode.
@@ -80,17 +80,7 @@ def serve(settings: Settings, existing: ExistingApp | None = None) -> None:
     _pass_on(settings)
     config = _configure(settings, _FACTORY)
     with shared_folder(os.environ):
-        _Supervisor(config, sockets=[listener]).run()
-
-
-class _Supervisor(Multiprocess):
-    """uvicorn's supervisor; SIGHUP reloads the file in every process, rather than end them all and begin anew."""
-
-    def handle_hup(self) -> None:
-        """Pass the signal on to those that hear it; one that is still starting reads the file anyway."""
-        for process in self.processes:
-            if process.pid and process.process.is_alive() and process.is_ready(timeout=1):
-                os.kill(process.pid, signal.SIGHUP)
+        Supervisor(config, sockets=[listener]).run()
 
 
 def _configure(settings: Settings, app: Runtime | str) -> uvicorn.Config:

@@ -1,5 +1,9 @@
-"""Liveness, which depends on nothing, and readiness, which names each thing the gateway stands on; both from memory."""
+"""Liveness, which depends on nothing, start-up, which ends once, and readiness, which names each thing the gateway stands on.
 
+All are told from memory.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
 from litestar import Request, Response, get
@@ -17,7 +21,7 @@ class Readiness(Struct, frozen=True, kw_only=True):
     """The answer of `/health/ready`."""
 
     status: str
-    """`ready`, `not ready`, or `starting` as long as not every part has been looked at."""
+    """`ready`, `not ready`, `starting` as long as not every part has been looked at, or `stopping`."""
     parts: dict[str, PartHealth]
     workers: int | None
     """Workers that are online; null while the broker cannot be asked. The gateway serves without any, too."""
@@ -32,24 +36,37 @@ def make_health_handlers(site: Site) -> list[HTTPRouteHandler]:
     async def live() -> Response[bytes]:
         return answer({"status": "live"})
 
+    @get("/health/startup", right=OPEN)
+    async def startup() -> Response[bytes]:
+        is_started = await site.prober.read_soon() is not None
+        return answer({"status": "started" if is_started else "starting"}, status=200 if is_started else 503)
+
     @get("/health/ready", right=OPEN)
     async def ready(request: Request[Any, Any, Any]) -> Response[bytes]:
         seen = await site.prober.read_soon()
         parts = dict(seen or {})
-        is_ready = seen is not None and all(part.is_ready for part in seen.values())
+        status = _judge_all(seen, is_stopping=site.is_stopping())
         parts["config"] = _judge(site.config.describe())
         if not find_view(request.scope, site).grant.has("config"):
             parts = {name: _say_no_more(part) for name, part in parts.items()}
         readiness = Readiness(
-            status="starting" if seen is None else "ready" if is_ready else "not ready",
+            status=status,
             parts=parts,
             workers=_count_workers(site),
             digest=site.catalog.digest,
             generation=site.catalog.generation,
         )
-        return answer(readiness, status=200 if is_ready else 503)
+        return answer(readiness, status=200 if status == "ready" else 503)
 
-    return [live, ready]
+    return [live, startup, ready]
+
+
+def _judge_all(seen: Mapping[str, PartHealth] | None, *, is_stopping: bool) -> str:
+    if is_stopping:
+        return "stopping"
+    if seen is None:
+        return "starting"
+    return "ready" if all(part.is_ready for part in seen.values()) else "not ready"
 
 
 def _say_no_more(part: PartHealth) -> PartHealth:

@@ -19,7 +19,8 @@ from gateway.status.status import TaskStatus
 from gateway.web.gate import OPEN
 from gateway.web.headers import KEY, PREFER
 from gateway.web.launching import LaunchQuery
-from gateway.web.operations import OPERATIONS, Operation
+from gateway.web.operation import Operation
+from gateway.web.operations import OPERATIONS
 from gateway.web.problems import MEDIA_TYPE, Problem
 from gateway.web.refusals import BODY_PROBLEMS, OUTAGE, PROBLEM_WORDS, RATE
 

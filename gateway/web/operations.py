@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from msgspec import Struct
-
 from gateway.catalog.task_type import CatalogEntry
 from gateway.history.bulk import RetryManyAnswer, RetryManyBody, RevokeManyAnswer, RevokeManyBody
 from gateway.history.page import HistoryPage
@@ -18,35 +16,14 @@ from gateway.web.audit import AuditPage, AuditQuery
 from gateway.web.catalog import CatalogQuery
 from gateway.web.door import FollowQuery
 from gateway.web.following import RevokeQuery
-from gateway.web.gate import KNOWN, OPEN
+from gateway.web.gate import OPEN
 from gateway.web.headers import KEY, LAST_EVENT_ID, PREFER
 from gateway.web.health import Readiness
 from gateway.web.history import BulkQuery, HistoryQuery
 from gateway.web.launching import BatchAnswer, LaunchQuery
+from gateway.web.operation import Operation
 from gateway.web.refusals import BODY_PROBLEMS, OUTAGE, RATE
 from gateway.web.streaming import FeedQuery
-
-
-class Operation(Struct, frozen=True, kw_only=True):
-    """One route."""
-
-    method: str
-    path: str
-    operation_id: str
-    summary: str
-    tag: str
-    is_prefixed: bool = True
-    right: str = KNOWN
-    """Who may use it: anybody, every known caller by what this one sees, or those with a power."""
-    query: type[Struct] | None = None
-    headers: tuple[Any, ...] = ()
-    """The headers that it reads, as OpenAPI's parameters."""
-    body: type[Struct] | None = None
-    media_type: str = "application/json"
-    answers: dict[str, tuple[Any, ...]]
-    """Status to its description and the types that the body may have."""
-    problems: tuple[int, ...] = ()
-
 
 OPERATIONS = (
     Operation(
@@ -269,6 +246,26 @@ OPERATIONS = (
     ),
     Operation(
         method="get",
+        path="/health/startup",
+        operation_id="isStarted",
+        summary="Say whether the process has begun: it has looked at every part once, whatever it saw",
+        tag="Operations",
+        is_prefixed=False,
+        right=OPEN,
+        answers={"200": ("It has, for good.", dict[str, str]), "503": ("Not yet.", dict[str, str])},
+    ),
+    Operation(
+        method="get",
+        path="/health/ready",
+        operation_id="isReady",
+        summary="Say whether every part answers, and the process is not about to stop",
+        tag="Operations",
+        is_prefixed=False,
+        right=OPEN,
+        answers={"200": ("All do.", Readiness), "503": ("Some do not, or it stops.", Readiness)},
+    ),
+    Operation(
+        method="get",
         path="/metrics",
         operation_id="showMetrics",
         summary="Show all metrics, as Prometheus reads them",
@@ -277,16 +274,6 @@ OPERATIONS = (
         right="metrics",
         media_type="text/plain",
         answers={"200": ("Of all processes behind this port.", str)},
-    ),
-    Operation(
-        method="get",
-        path="/health/ready",
-        operation_id="isReady",
-        summary="Say whether every part answers",
-        tag="Operations",
-        is_prefixed=False,
-        right=OPEN,
-        answers={"200": ("All do.", Readiness), "503": ("Some do not.", Readiness)},
     ),
 )
 """Beside these there is one launch route per task type; see `openapi`."""

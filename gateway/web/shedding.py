@@ -13,7 +13,7 @@ from gateway.web.answers import Receive, Scope, Send, send_answer
 from gateway.web.facts import CALLER
 from gateway.web.problems import answer_error
 
-ALWAYS = frozenset({"/health/live", "/health/ready", "/metrics"})
+ALWAYS = frozenset({"/health/live", "/health/startup", "/health/ready", "/metrics"})
 BODIES = 64
 """How many bodies of the greatest size may be held at once."""
 _PLACE = "gateway.place"

@@ -40,6 +40,8 @@ class Site(Struct, frozen=True, kw_only=True):
     deadline_s: float
     write_metrics: Callable[[str], tuple[bytes, str]]
     """Takes what a client accepts; may be called from any thread."""
+    is_stopping: Callable[[], bool]
+    """True from the wish that the process stop to its end."""
 
 
 def find_in_path(view: View, task_type: str) -> TaskType:

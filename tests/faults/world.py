@@ -55,6 +55,7 @@ class World:
             "GATEWAY_CONFIG": str(ROOT / "tests/faults/tasks.yaml"),
             "GATEWAY_PORT": str(self.gateway_port),
             "GATEWAY_WORKERS_REFRESH_S": "60",
+            "GATEWAY_DRAIN_S": "0",
         }
         self._start("gateway", [sys.executable, "-m", program, "serve"], **(env | settings))
         wait_for("the gateway", self._listens)

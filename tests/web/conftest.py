@@ -106,6 +106,7 @@ def make_site(
         bounds=Bounds(max_body_bytes=4096, max_values=1500),
         deadline_s=2.0,
         write_metrics=lambda accept: (b"", accept),
+        is_stopping=lambda: False,
     )
 
 

@@ -1,5 +1,6 @@
 """The catalog, stats, health, OpenAPI and docs over HTTP."""
 
+import asyncio
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -113,6 +114,25 @@ async def test_readiness_names_the_part_that_is_away(http: httpx.AsyncClient, ba
         away.json()["parts"]["memory"]["is_ready"], away.json()["parts"]["memory"]["error"],
     )  # fmt: skip
     assert 200 == live.status_code
+
+
+async def test_startup_ends_once_and_for_good(backend: MemoryBackend) -> None:
+    """When each part has been looked at, whatever it said; until then it has not begun."""
+    thawed = asyncio.Event()
+
+    async def freeze() -> None:
+        await thawed.wait()
+        raise LedgerUnavailableError("the ledger cannot be reached")
+
+    backend.check = freeze  # type: ignore[method-assign]
+    transport = httpx.ASGITransport(build_app(make_site(backend)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
+        frozen = await http.get("/health/startup")
+        thawed.set()
+        begun = await http.get("/health/startup")
+
+    assert (503, "starting") == (frozen.status_code, frozen.json()["status"])
+    assert (200, "started") == (begun.status_code, begun.json()["status"])
 
 
 async def test_openapi_describes_each_task_type(http: httpx.AsyncClient) -> None:
