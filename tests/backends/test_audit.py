@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from gateway.backends.redis.connection import connect
 from gateway.backends.redis.ledger import RedisLedger
 from gateway.backends.redis.trips import SharedTrips
 from gateway.demo.valkey import find_free_port
+from gateway.errors import LedgerUnavailableError
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -33,6 +34,8 @@ async def keep(url: str, **options: Any) -> AsyncIterator[tuple[RedisAudit, Redi
     client = connect(url, deadline_s=1)
     trips = SharedTrips(client, deadline_s=1)
     ledger = RedisLedger(trips, prefix="audited:", deadline_s=1)
+    with suppress(LedgerUnavailableError):  # where something was launched, it has been asked for
+        await ledger.identity()
     yield RedisAudit(trips, ledger, prefix="audited:", **{"limit": 1000} | options), client
     await client.aclose()
 

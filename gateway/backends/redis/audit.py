@@ -34,7 +34,6 @@ MOST_STRANGERS: Final = 100
 KEEP_S: Final = 31_536_000
 UNKNOWN: Final = "unauthorized"
 APPEND: Final = load_script("audit_append")
-_Noted = tuple[Deed, Mapping[str, Any] | None]
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Deed)
 _log = structlog.get_logger("gateway.audit")
@@ -60,7 +59,8 @@ class RedisAudit:
         self._key = f"{prefix}audit"
         self._limit = limit
         self._write_lines = write_lines
-        self._noted: deque[_Noted] = deque()
+        self._noted: list[bytes] = []
+        """As JSON, which is a tenth of what it is made of: what was launched a moment ago must not be kept from being freed."""
         self._strangers: dict[str, Deed] = {}
         self._lines: deque[bytes] = deque()
 
@@ -69,7 +69,7 @@ class RedisAudit:
         if deed.outcome == UNKNOWN:
             self._note_stranger(deed)
         elif len(self._noted) < MOST_HELD:
-            self._noted.append((deed, params))
+            self._noted.append(_ENCODER.encode(deed if params is None else self._sign(deed, params)))
         else:
             self.lost += 1
 
@@ -94,10 +94,7 @@ class RedisAudit:
     async def write(self) -> None:
         """Write what was noted; what cannot be written now is kept for later, as far as there is room."""
         try:
-            identity = await self._ledger.identity() if self._noted else b""
-            while self._noted or self._strangers:
-                self._encode(identity)
-                await asyncio.sleep(0)
+            self._take_noted()
             while self._lines:
                 some = list(islice(self._lines, AT_ONCE))
                 entries = (b"\n".join(some[at : at + TOGETHER]) for at in range(0, len(some), TOGETHER))
@@ -115,16 +112,18 @@ class RedisAudit:
             replace(deed, origin=origin) if known is None else replace(known, count=known.count + 1)
         )
 
-    def _encode(self, identity: bytes) -> None:
+    def _sign(self, deed: Deed, params: Mapping[str, Any]) -> Deed:
+        """Add the digest of params; whatever was launched has an id, for which the deployment's key was asked already."""
+        identity = self._ledger.known_identity
+        return deed if identity is None else replace(deed, params_digest=digest_params(params, identity=identity))
+
+    def _take_noted(self) -> None:
         strangers, self._strangers = self._strangers, {}
-        lines = [_ENCODER.encode(each) for each in strangers.values()]
-        for _ in range(min(AT_ONCE, len(self._noted))):
-            deed, params = self._noted.popleft()
-            digest = None if params is None else digest_params(params, identity=identity)
-            lines.append(_ENCODER.encode(replace(deed, params_digest=digest)))
-        self._lines.extend(lines)
-        if self._write_lines is not None:
-            self._write_lines(lines)
+        noted, self._noted = self._noted, []
+        noted += (_ENCODER.encode(each) for each in strangers.values())
+        self._lines.extend(noted)
+        if self._write_lines is not None and noted:
+            self._write_lines(noted)
 
     def _make_room(self, error: BackendError) -> None:
         excess = len(self._lines) - MOST_HELD

@@ -43,6 +43,11 @@ class RedisLedger:
         self._deadline_s = deadline_s
         self._identity: bytes | None = None
 
+    @property
+    def known_identity(self) -> bytes | None:
+        """Return the key of this deployment, if it was asked for already."""
+        return self._identity
+
     async def identity(self) -> bytes:
         """Return the key of this deployment; the first gateway to ask makes it."""
         if self._identity is None:
