@@ -37,6 +37,7 @@ from gateway.ports import Authentication, ConfigState, Probe
 from gateway.reload import Reloader
 from gateway.settings import Settings, is_redis, mask_url
 from gateway.signals import on_signals
+from gateway.tracing.choosing import make_tracer
 from gateway.web.app import build_app
 from gateway.web.auditing import Auditor
 from gateway.web.cors import Cors, read_origins
@@ -113,7 +114,8 @@ class Runtime:
         self._drain = Drain(settings.drain_s, send_away=self._send_away)
         origins = read_origins(settings.cors_origins)
         app = Cors(self._shedder, origins=origins) if origins else self._shedder
-        self._entrance = Entrance(app, tally=self._meter, log=log)
+        self._tracer = make_tracer(os.environ)
+        self._entrance = Entrance(app, tally=self._meter, log=log, tracer=self._tracer)
         self._prober = Prober(self._parts.probes, tally=self._meter, clock=read_clock)
         self._sampler = self._make_sampler()
         self._exposition = Exposition(self._meter.cells, self._sampler.read)
@@ -192,6 +194,8 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await parts.closing.aclose()
+        if self._tracer is not None:
+            await asyncio.to_thread(self._tracer.close)
         if self._log is not None:
             await asyncio.to_thread(self._log.close)  # the server ends itself by the signal that it got
         await send({"type": "lifespan.shutdown.complete"})

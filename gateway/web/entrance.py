@@ -15,7 +15,7 @@ from msgspec import Struct
 from gateway.launch.trace import Trace, read_trace
 from gateway.ports import Tally
 from gateway.web.answers import Receive, Scope, Send
-from gateway.web.facts import CALLER, CODE, REQUEST_ID, ROUTE, TASK_ID, TRACE
+from gateway.web.facts import CALLER, CODE, REQUEST_ID, ROUTE, SPAN, TASK_ID, TRACE
 
 UNMATCHED: Final = "unmatched"
 """The route of whatever has none."""
@@ -48,17 +48,37 @@ class Log(Protocol):
         """Keep it; never wait."""
 
 
+class Span(Protocol):
+    """The span of one request."""
+
+    def end(self, seen: Seen) -> None:
+        """End it; never wait."""
+
+
+class Tracer(Protocol):
+    """Makes spans."""
+
+    def begin(self, trace: Trace | None, *, method: str) -> Span:
+        """Begin the span of a request, in the trace that its caller named."""
+
+
 class Entrance:
     """Lets requests in, and observes them."""
 
     def __init__(
-        self, app: Callable[[Scope, Receive, Send], Awaitable[None]], *, tally: Tally, log: Log | None
+        self,
+        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        *,
+        tally: Tally,
+        log: Log | None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.marks: Headers = ()
         """Headers of every answer, whoever gives it."""
         self._app = app
         self._tally = tally
         self._log = log
+        self._tracer = tracer
         self._head = f"{secrets.token_hex(6)}-"
         self._count = 0
 
@@ -66,9 +86,7 @@ class Entrance:
         """Serve one request."""
         request_id = self._name(scope)
         scope[REQUEST_ID] = request_id
-        trace = find_trace(scope["headers"])
-        if trace is not None:
-            scope[TRACE] = trace
+        self._begin_trace(scope)
         passage = _Passage(send, (*self.marks, (b"x-request-id", request_id.encode())))
         began = perf_counter()
         try:
@@ -84,28 +102,41 @@ class Entrance:
         self._count += 1
         return f"{self._head}{self._count:x}"
 
+    def _begin_trace(self, scope: Scope) -> None:
+        trace = find_trace(scope["headers"])
+        if self._tracer is not None:
+            scope[SPAN] = self._tracer.begin(trace, method=_name_method(scope))
+        elif trace is not None:
+            scope[TRACE] = trace
+
     def _tell(self, scope: Scope, passage: "_Passage", began: float) -> None:
-        method, route, code = scope.get("method", ""), scope.get(ROUTE) or UNMATCHED, scope.get(CODE)
-        if method not in METHODS:
-            method = OTHER
+        method, route, code = _name_method(scope), scope.get(ROUTE) or UNMATCHED, scope.get(CODE)
         status = passage.status or FAILED
         self._tally.note_answer(method, route, status, (passage.answered or perf_counter()) - began)
         if code is not None:
             self._tally.note_refusal(code)
-        if self._log is None:
+        span: Span | None = scope.get(SPAN)
+        if self._log is None and span is None:
             return
-        self._log.note(
-            Seen(
-                request_id=scope[REQUEST_ID],
-                method=method,
-                route=route,
-                status=status,
-                code=code,
-                duration_s=perf_counter() - began,
-                task_id=scope.get(TASK_ID),
-                caller=scope.get(CALLER) or None,
-            )
+        seen = Seen(
+            request_id=scope[REQUEST_ID],
+            method=method,
+            route=route,
+            status=status,
+            code=code,
+            duration_s=perf_counter() - began,
+            task_id=scope.get(TASK_ID),
+            caller=scope.get(CALLER) or None,
         )
+        if self._log is not None:
+            self._log.note(seen)
+        if span is not None:
+            span.end(seen)
+
+
+def _name_method(scope: Scope) -> str:
+    method: str = scope.get("method", "")
+    return method if method in METHODS else OTHER
 
 
 def find_trace(headers: Collection[tuple[bytes, bytes]]) -> Trace | None:

@@ -20,7 +20,7 @@ from gateway.web.gate import KNOWN, find_view
 from gateway.web.launching import describe_accepted, read_caller_key
 from gateway.web.reading import NoQuery, read_json, read_query
 from gateway.web.site import Site, answer, in_time
-from gateway.web.tracing import choose_trace
+from gateway.web.tracing import publishing
 
 
 class RevokeQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,8 +65,8 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
         body = read_retry_body(await read_json(request, bounds=site.bounds, empty={}))
         view = find_view(request.scope, site)
         key = read_caller_key(request.scope, view)
-        trace = choose_trace(request.scope)
-        accepted = await retry_task(task_id, body, view, site.services, prefix=site.prefix, key=key, trace=trace)
+        with publishing(request.scope) as trace:
+            accepted = await retry_task(task_id, body, view, site.services, prefix=site.prefix, key=key, trace=trace)
         _note(accepted.receipt.task_id, request)
         note_launch(request.scope, "retry", accepted)
         return answer(accepted.receipt, headers=describe_accepted(accepted))

@@ -15,7 +15,7 @@ from gateway.web.auditing import note_many
 from gateway.web.gate import KNOWN, find_view
 from gateway.web.reading import read_json, read_query
 from gateway.web.site import Site, answer, in_time
-from gateway.web.tracing import choose_trace
+from gateway.web.tracing import publishing
 
 MAX_LIMIT: Final = 200
 
@@ -64,8 +64,8 @@ def make_history_handlers(site: Site) -> list[HTTPRouteHandler]:
     async def retry(request: Request[Any, Any, Any]) -> Response[bytes]:
         is_dry_run = read_query(request.scope, BulkQuery).dry_run
         body, view = await read_json(request, bounds=site.bounds), find_view(request.scope, site)
-        trace = choose_trace(request.scope)
-        retried = await retry_many(body, view, site.services, dry_run=is_dry_run, prefix=site.prefix, trace=trace)
+        with publishing(request.scope) as trace:
+            retried = await retry_many(body, view, site.services, dry_run=is_dry_run, prefix=site.prefix, trace=trace)
         if retried.retried:
             ids = [each.retried_as for each in retried.items if each.retried_as]
             note_many(request.scope, "retry_many", ids, count=retried.retried)

@@ -32,7 +32,7 @@ from gateway.web.gate import find_view
 from gateway.web.problems import Problem, answer_error, answer_status, describe_error, write_allowances
 from gateway.web.reading import NoQuery, find_header, read_body, read_query, read_query_members
 from gateway.web.site import Site, find_in_path
-from gateway.web.tracing import choose_trace
+from gateway.web.tracing import publishing
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED: Final = {"Idempotency-Replayed": "true"}
@@ -128,9 +128,10 @@ class LaunchDoor:
         read_query(scope, NoQuery)
         site = self._site
         batch = read_batch_body(parse_body(await self._read(scope, receive)))
-        batch_id, outcomes = await launch_batch(
-            batch, find_view(scope, site), site.services, prefix=site.prefix, trace=choose_trace(scope)
-        )
+        with publishing(scope) as trace:
+            batch_id, outcomes = await launch_batch(
+                batch, find_view(scope, site), site.services, prefix=site.prefix, trace=trace
+            )
         items = [_show_item(each, scope=scope) for each in outcomes]
         return write_json(BatchAnswer(batch_id=batch_id, items=items))
 
@@ -144,7 +145,8 @@ class LaunchDoor:
         if is_dry_run:
             return write_json(rehearse(wish, view, site.services))
         key = read_caller_key(scope, view)
-        accepted = await launch(wish, view, site.services, prefix=site.prefix, key=key, trace=choose_trace(scope))
+        with publishing(scope) as trace:
+            accepted = await launch(wish, view, site.services, prefix=site.prefix, key=key, trace=trace)
         scope[TASK_ID] = accepted.receipt.task_id
         note_launch(scope, "launch", accepted)
         receipt, headers = accepted.receipt, describe_accepted(accepted)

@@ -1,11 +1,21 @@
-"""The trace of a request: what its caller named is passed on to what it launches."""
+"""What requests tell a tracer, where there is one; without one, the trace of a caller is only passed on."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
 from gateway.launch.trace import Trace
 from gateway.web.answers import Scope
-from gateway.web.facts import TRACE
+from gateway.web.facts import SPAN, TASK_TYPE, TRACE
 
 
-def choose_trace(scope: Scope) -> Trace | None:
-    """Choose the trace that the messages of a request belong to."""
-    trace: Trace | None = scope.get(TRACE)
-    return trace
+class Publishes(Protocol):
+    """The span of a request, as its route sees it."""
+
+    def publish(self, task_type: str | None) -> AbstractContextManager[Trace | None]:
+        """Span a publish; what it gives is the trace of its messages."""
+
+
+def publishing(scope: Scope) -> AbstractContextManager[Trace | None]:
+    """Give the trace that messages of a request belong to, and span their publish."""
+    span: Publishes | None = scope.get(SPAN)
+    return nullcontext(scope.get(TRACE)) if span is None else span.publish(scope.get(TASK_TYPE))

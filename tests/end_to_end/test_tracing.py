@@ -15,7 +15,8 @@ from tests.harness import finish, run_gateway, run_worker, wait_for
 
 API = "/api/celery/tasks"
 BODY = {"task_type": "sii.sync_documents", "params": {"company_id": "test"}}
-CONSUMER = 5
+PARAMS = {"company_id": "canary"}
+SERVER, PRODUCER, CONSUMER = 2, 4, 5
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,17 @@ def untraced(broker_url: str, logs: Path) -> Iterator[httpx.Client]:
         yield http
 
 
+@pytest.fixture(scope="module")
+def traced(broker_url: str, collector: Collector, logs: Path) -> Iterator[httpx.Client]:
+    """A gateway that makes spans, and sends them soon."""
+    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
+    with (
+        run_gateway(logs / "traced.log", broker_url=broker_url, variables=variables) as url,
+        httpx.Client(base_url=url) as http,
+    ):
+        yield http
+
+
 def begin() -> tuple[str, str, dict[str, str]]:
     """Begin a trace as a caller does: its id, that of the caller's span, and the headers."""
     trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
@@ -56,6 +68,14 @@ def begin() -> tuple[str, str, dict[str, str]]:
 def name_task(run: Span) -> str:
     """Return the id of the task that ran."""
     return str(run.attributes["messaging.message.id"])
+
+
+def find_pair(collector: Collector, trace_id: str, run: Span) -> tuple[Span, Span] | None:
+    """Find the span of the request that caused a run, and that of its message."""
+    spans = {span.span_id: span for span in collector.find(trace_id)}
+    producer = spans.get(run.parent_id)
+    server = spans.get(producer.parent_id) if producer else None
+    return (server, producer) if server and producer else None
 
 
 def wait_for_runs(collector: Collector, trace_id: str, count: int = 1) -> list[Span]:
@@ -77,6 +97,24 @@ def test_a_worker_joins_the_trace_of_the_request(untraced: httpx.Client, collect
 
     assert ("run/sii.sync_documents", CONSUMER, span_id) == (run.name, run.kind, run.parent_id)
     assert task_id == name_task(run)
+
+
+def test_gateway_and_worker_are_one_trace(traced: httpx.Client, collector: Collector) -> None:
+    """The request below the caller's span, its message below the request, the run below the message."""
+    trace_id, span_id, headers = begin()
+
+    refused = traced.post(f"{API}/launch/sii.sync_documents?canary=1", json=PARAMS)
+    receipt = traced.post(f"{API}/launch/sii.sync_documents", json=PARAMS, headers=headers).json()
+    [run] = wait_for_runs(collector, trace_id)
+    spans = wait_for("both spans of the gateway", lambda: find_pair(collector, trace_id, run))
+
+    assert 400 <= refused.status_code < 500
+    server, producer = spans
+    assert (SERVER, f"POST {API}/launch/{{task_type}}", span_id) == (server.kind, server.name, server.parent_id)
+    assert (PRODUCER, "send sii.sync_documents", server.span_id) == (producer.kind, producer.name, producer.parent_id)
+    assert (name_task(run), receipt["task_id"]) == (receipt["task_id"], server.attributes["gateway.task_id"])
+    assert {"http.request.method": "POST", "http.response.status_code": 202}.items() <= server.attributes.items()
+    assert not [span for span in collector.spans if span.service == "task-gateway" and "canary" in span.raw]
 
 
 def test_batches_and_retries_belong_to_the_trace_of_their_own_request(

@@ -105,7 +105,9 @@ class Lanes(Struct, frozen=True, kw_only=True):
 
 
 def _write_trace(trace: Trace) -> bytes:
-    return b"," + _encode(trace.list_headers())[1:-1]
+    """Write the headers of a trace; nothing in a `traceparent` needs an escape."""
+    state = b',"tracestate":' + _encode(trace.state) if trace.state else b""
+    return b',"traceparent":"%b"%b' % (trace.parent.encode(), state)
 
 
 def _count_down(launch: Launch) -> bytes:
