@@ -74,7 +74,7 @@ class Watch:
         while not self._stopped.wait(LOOK_S):
             frame = sys._current_frames().get(self._thread_id)
             now, now_usage, found = time.monotonic(), self._read_usage(), find_callback(frame)
-            if self._beats == beats and found is not None and found is callback:
+            if self._beats == beats and found is not None and found is callback and not is_starting_thread(frame):
                 held_s += _measure(usage, now_usage, now - at)
             else:
                 held_s, told = 0.0, False
@@ -111,6 +111,15 @@ def find_callback(frame: FrameType | None) -> FrameType | None:
             return called
         called, frame = frame, frame.f_back
     return None
+
+
+def is_starting_thread(frame: FrameType | None) -> bool:
+    """Tell whether all that is waited for is a processor for a new thread."""
+    while frame is not None:
+        if frame.f_code is threading.Thread.start.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 _main_loop = uvicorn.Server.main_loop
