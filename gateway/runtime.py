@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from gateway.assembly import Parts
 from gateway.backends.kombu.existing import ExistingApp
-from gateway.backends.redis.connection import connect
 from gateway.backends.redis.safety import find_dangers
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.view import see_all, see_nothing
@@ -23,7 +22,7 @@ from gateway.config.roles import ADMIN
 from gateway.credentials.credentials import make_credentials
 from gateway.draining import Drain
 from gateway.environment import load_settings
-from gateway.errors import BackendError, UnsafeError
+from gateway.errors import BackendError
 from gateway.flows.probing import Prober
 from gateway.flows.services import read_clock
 from gateway.loading import compile_sources, describe_deployment, read_content
@@ -285,20 +284,3 @@ def build_runtime(settings: Settings, existing: ExistingApp | None, *, log: Requ
     content = read_content(Path(settings.config))
     catalog = compile_sources(content.open(), deployment)
     return Runtime(settings, catalog, content=content.digest, existing=existing, log=log)
-
-
-async def refuse_unsafe(settings: Settings) -> None:
-    """Look at every Redis that keeps launches, before anything is served.
-
-    Raises: UnsafeError naming all that is dangerous; LedgerUnavailableError when one does not answer.
-    """
-    dangers: list[str] = []
-    for url in dict.fromkeys(url for url in (settings.broker_url, settings.redis_url) if is_redis(url)):
-        client = connect(url, deadline_s=settings.deadline_s, sentinel_master=settings.sentinel_master)
-        try:
-            found = await find_dangers(client, deadline_s=settings.deadline_s)
-        finally:
-            await client.aclose()
-        dangers += (f"{mask_url(url)}: {danger}" for danger in found)
-    if dangers:
-        raise UnsafeError(f"GATEWAY_STRICT refuses this Redis: {'; '.join(dangers)}")

@@ -15,11 +15,11 @@ import uvicorn
 
 from gateway.backends.kombu.existing import ExistingApp
 from gateway.cli.supervisor import Supervisor
-from gateway.environment import load_settings
+from gateway.environment import load_settings, refuse_unsafe
 from gateway.errors import SettingsError
 from gateway.logs import configure_logs
 from gateway.metrics.sharing import shared_folder
-from gateway.runtime import Runtime, build_runtime, refuse_unsafe
+from gateway.runtime import Runtime, build_runtime
 from gateway.settings import Settings, describe
 from gateway.web.heads import Limits
 from gateway.web.protocol import OneWriteProtocol
