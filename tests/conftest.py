@@ -19,6 +19,7 @@ TIMED = (
     "cli/test_dev.py",
     "cli/test_dev_gateway.py",
     "end_to_end/test_draining.py",
+    "end_to_end/test_operating.py",
     "end_to_end/test_rabbitmq.py",
     "end_to_end/test_streams.py",
     "end_to_end/test_workers.py",

@@ -181,7 +181,7 @@ def test_what_is_no_id_never_reaches_redis(echo: Echo, task_id: str) -> None:
         commands = list(iter(lambda: spy.next_command()["command"], "ECHO over"))
 
     assert {404} == {answer.status_code for answer in answers}
-    asked_for = [found for each in commands for found in re.findall(r"gateway:(?:task|revoke|end):(\S*)", each)]
+    asked_for = [found for each in commands for found in re.findall(r"gateway:(?:task|revoke|end):(\S+)", each)]
     assert not [each for each in asked_for if not UUID.fullmatch(each)]
     assert not [name for answer in answers for name in answer.headers if name in {"keys", "set-cookie"}]
 
