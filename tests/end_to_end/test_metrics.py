@@ -82,8 +82,15 @@ def test_all_processes_of_a_port_count_as_one(world: World) -> None:
 
 def find_servers(parent: psutil.Process) -> set[int]:
     """Find the processes that serve."""
-    living = [child for child in parent.children() if child.status() != psutil.STATUS_ZOMBIE]
-    return {child.pid for child in living if "spawn_main" in " ".join(child.cmdline())}
+    return {child.pid for child in parent.children() if "spawn_main" in _read_command(child)}
+
+
+def _read_command(process: psutil.Process) -> str:
+    """Read the command of a process; of one that has ended meanwhile there is none."""
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
 
 
 def scrape_safely(url: str) -> Series:
@@ -117,7 +124,7 @@ def test_an_end_is_counted_once_over_all_gateways(world: World) -> None:
         ended,
         sum(count(url, "gateway_finished_total", outcome="SUCCESS") for url in world.urls),
     )
-    assert 3 <= min(waited, ran) <= launches
+    assert 1 <= min(waited, ran) <= launches  # an end may be written before the event that tells when the task began
 
 
 def test_five_hundred_restarts_of_a_worker_add_no_series(world: World) -> None:
