@@ -54,6 +54,7 @@ async def launch_on(url: str, *wishes: Wish) -> list[Accepted | BaseException]:
         publisher=RedisPublisher(client, prefix=PREFIX, lanes=Lanes(), origin="t", deadline_s=5),
         ledger=RedisLedger(SharedTrips(client, deadline_s=5), prefix=PREFIX, deadline_s=5),
         results=RedisResults(SharedTrips(client, deadline_s=5), key_prefix="", deadline_s=5, max_bytes=4096),
+        deadline_s=30,  # what is counted is places, not seconds
     )
     catalog = compile_tasks()
     launching = (launch(wish, see_all(catalog), services, prefix="/p") for wish in wishes)
