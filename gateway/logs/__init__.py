@@ -8,11 +8,15 @@ import sys
 from typing import Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 from gateway.logs.requests import RequestLog
 from gateway.logs.writer import LineWriter
 
 __all__ = ["RequestLog", "configure_logs"]
+
+_TRACEBACKS = ExceptionDictTransformer(show_locals=False)
+"""structlog's own show the variables of every frame: what a task was launched with would be in the log with every bug."""
 
 
 def configure_logs(*, level: str, style: str) -> RequestLog | None:
@@ -29,9 +33,13 @@ def configure_logs(*, level: str, style: str) -> RequestLog | None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[Any] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [structlog.processors.ExceptionRenderer(_TRACEBACKS), structlog.processors.JSONRenderer()]
         if is_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
