@@ -9,13 +9,13 @@ are never more places than there were processes at once. It is exact at any mome
 import fcntl
 import mmap
 import os
-from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 CAPACITY: Final = 131_072
 """Numbers of one process; what does not fit is counted where nobody looks."""
@@ -24,8 +24,24 @@ SPARE: Final = 32
 BYTES: Final = 8
 Series = tuple[str, tuple[str, ...]]
 """The name of a metric and the values of its labels."""
+Row = tuple[float, ...]
+"""The numbers of one series."""
 _Key = tuple[str, tuple[str, ...], int]
 _KEY: Final = msgspec.json.Decoder(_Key)
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    """The numbers of one process at a moment."""
+
+    place: str
+    spans: Mapping[Series, slice]
+    """Where the numbers of each series stand, in bytes; what was there stays where it was."""
+    numbers: bytes
+
+    def find(self, series: Series) -> Row | None:
+        """Return the numbers of a series, if the process has it."""
+        span = self.spans.get(series)
+        return None if span is None else tuple(memoryview(self.numbers)[span].cast("d"))
 
 
 class Cells:
@@ -34,7 +50,9 @@ class Cells:
     def __init__(self, folder: Path | None = None) -> None:
         """`folder` is shared with other processes; without one nobody else counts."""
         self._folder = folder
-        self._rows: dict[Series, tuple[int, int]] = {}
+        self._rows: dict[Series, int] = {}
+        self._spans: dict[Series, slice] = {}
+        self._places: dict[Path, _Place] = {}
         self._used = SPARE
         self._keys: int | None = None
         memory: Any = bytearray(CAPACITY * BYTES)
@@ -46,23 +64,25 @@ class Cells:
         """Return where the numbers of a series begin; they are there from now on."""
         known = self._rows.get(series)
         if known is not None:
-            return known[0]
+            return known
         if self._used + width > CAPACITY:
             return 0
         if self._keys is not None:
             os.write(self._keys, msgspec.json.encode((*series, width)) + b"\n")
         return self._keep(series, width)
 
-    def read(self) -> list[dict[Series, tuple[float, ...]]]:
-        """Return the numbers of each process."""
+    def read(self) -> list[Counts]:
+        """Return the numbers of each process; from any thread, but not from two at once."""
         if self._folder is None:
-            return [{series: tuple(self.values[at : at + width]) for series, (at, width) in self._rows.items()}]
-        return [_read_place(path) for path in sorted(self._folder.glob("*.keys"))]
+            spans = self._spans.copy()  # in one step, as the loop goes on counting
+            return [Counts(place="", spans=spans, numbers=bytes(self.values[: self._used]))]
+        paths = sorted(self._folder.glob("*.keys"))
+        return [self._places.setdefault(path, _Place(path)).read() for path in paths]
 
     def _keep(self, series: Series, width: int) -> int:
         at = self._used
-        self._rows[series] = (at, width)
         self._used += width
+        self._rows[series], self._spans[series] = at, _span(at, width)
         return at
 
     def _take_place(self, folder: Path) -> tuple[int, mmap.mmap]:
@@ -90,19 +110,39 @@ def _try_places(folder: Path) -> Iterator[tuple[int, int]]:
 
 
 def _read_keys(path: Path) -> list[_Key]:
-    *lines, _ = path.read_bytes().split(b"\n")
-    return [_KEY.decode(line) for line in lines]
+    return _split_keys(path.read_bytes())[0]
 
 
-def _read_place(path: Path) -> dict[Series, tuple[float, ...]]:
-    """Read keys, then numbers: there are as many of these at least."""
-    keys = _read_keys(path)
-    numbers = array("d")
-    with path.with_suffix(".values").open("rb") as file:
-        numbers.frombytes(file.read((SPARE + sum(width for _, _, width in keys)) * BYTES))
-    read: dict[Series, tuple[float, ...]] = {}
-    at = SPARE
-    for name, labels, width in keys:
-        read[name, labels] = tuple(numbers[at : at + width])
-        at += width
-    return read
+def _split_keys(text: bytes) -> tuple[list[_Key], int]:
+    """Read whole lines; return their keys and how many bytes they take."""
+    *lines, rest = text.split(b"\n")
+    return [_KEY.decode(line) for line in lines], len(text) - len(rest)
+
+
+def _span(at: int, width: int) -> slice:
+    return slice(at * BYTES, (at + width) * BYTES)
+
+
+class _Place:
+    """The files of one process, of which whoever reads them again and again reads only the new keys."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known_bytes = 0
+        self._end = SPARE
+        self._spans: dict[Series, slice] = {}
+
+    def read(self) -> Counts:
+        """Read keys, then numbers: there are as many of these at least."""
+        with self._path.open("rb") as file:
+            file.seek(self._known_bytes)
+            keys, size = _split_keys(file.read())
+        self._known_bytes += size
+        for name, labels, width in keys:
+            self._spans[name, labels] = _span(self._end, width)
+            self._end += width
+        return Counts(place=self._path.stem, spans=self._spans, numbers=self._read_numbers() if self._spans else b"")
+
+    def _read_numbers(self) -> bytes:
+        with self._path.with_suffix(".values").open("rb") as file:
+            return file.read(self._end * BYTES)

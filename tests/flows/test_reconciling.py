@@ -13,6 +13,7 @@ from gateway.launch.launch import Launch
 from gateway.launch.offer import Offer
 from gateway.metrics.cells import Cells
 from gateway.metrics.meter import Meter
+from gateway.metrics.sums import Sums
 from gateway.ports import End, Missing, MissingSlice, WorkersView, WorkerView
 from tests.backends.test_message import make_launch
 from tests.services import make_services
@@ -81,8 +82,8 @@ class Bench:
     def count(self) -> dict[str, float]:
         """Return what was counted of lost tasks and of ends."""
         wanted = {"gateway_redeliveries", "gateway_given_up", "gateway_finished"}
-        [numbers] = self.meter.cells.read()
-        return {" ".join((name, *labels)): values[0] for (name, labels), values in numbers.items() if name in wanted}
+        counted = Sums().add_up(self.meter.cells.read())
+        return {" ".join((name, *labels)): row[0] for name in wanted for labels, row in counted[name].items()}
 
     async def sweep(self, *at_s: float) -> None:
         """Sweep at moments."""
