@@ -22,12 +22,17 @@ _log = structlog.get_logger("gateway.draining")
 class Drain:
     """The last seconds of a process."""
 
-    def __init__(self, drain_s: float, *, send_away: Callable[[], None]) -> None:
-        """`send_away` is called when the drain begins, for those who wait, and again and again once it has ended."""
+    def __init__(self, drain_s: float, *, send_away: Callable[[], None], set_limit: Callable[[], None]) -> None:
+        """`send_away` is called when the drain begins, for those who wait, and again and again once it has ended.
+
+        `set_limit` is called when it has ended: from then on the end of the process has its time.
+        """
         self.is_begun = False
         """From then on for good."""
         self._drain_s = drain_s
         self._send_away = send_away
+        self._set_limit = set_limit
+        self._is_ended = False
         self._heard: dict[int, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -53,6 +58,9 @@ class Drain:
     def _end(self, stop: Callable[[], None]) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if not self._is_ended:
+            self._is_ended = True
+            self._set_limit()
         stop()
         self._send_rest_away()
 

@@ -18,6 +18,7 @@ from gateway.backends.kombu.existing import ExistingApp
 from gateway.backends.redis.safety import find_dangers
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.view import see_all, see_nothing
+from gateway.closing import end_within, let_go
 from gateway.config.roles import ADMIN
 from gateway.credentials.credentials import make_credentials
 from gateway.draining import Drain
@@ -110,7 +111,7 @@ class Runtime:
             max_body_bytes=settings.max_body_bytes,
         )
         self._log = log
-        self._drain = Drain(settings.drain_s, send_away=self._send_away)
+        self._drain = Drain(settings.drain_s, send_away=self._send_away, set_limit=self._set_limit)
         origins = read_origins(settings.cors_origins)
         app = Cors(self._shedder, origins=origins) if origins else self._shedder
         self._tracer = make_tracer(os.environ)
@@ -176,6 +177,9 @@ class Runtime:
         self._install(self._served)
         self._parts.changes.stop()
 
+    def _set_limit(self) -> None:
+        end_within(self._settings.shutdown_s, flush=lambda: None if self._log is None else self._log.writer.close())
+
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
         parts = self._parts
@@ -189,10 +193,7 @@ class Runtime:
         on_signals(lambda *_: self._reloader.look_now(), signal.SIGHUP)
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await parts.closing.aclose()
+        await let_go(tasks, parts.closing)
         if self._tracer is not None:
             await asyncio.to_thread(self._tracer.close)
         if self._log is not None:

@@ -146,7 +146,9 @@ class Settings(Struct, frozen=True, kw_only=True):
         float,
         Meta(ge=0, le=600, description="Seconds for which SIGTERM lets it serve on, no longer ready; 0 for none."),
     ] = 5.0
-    shutdown_s: Annotated[int, Meta(ge=1, description="Grace for open requests when stopping, behind the drain.")] = 20
+    shutdown_s: Annotated[
+        int, Meta(ge=1, description="Longest time from the end of the drain to that of the process.")
+    ] = 20
     log_level: Annotated[str, Meta(pattern=r"^(debug|info|warning|error)\Z", description="Least level logged.")] = (
         "info"
     )

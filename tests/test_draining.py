@@ -26,12 +26,14 @@ async def test_who_is_told_to_stop_may_drain_first(
 ) -> None:
     """The same signal from a supervisor and from whoever stops all processes is one wish."""
     heard: list[signal.Signals] = []
-    drain = Drain(drain_s, send_away=lambda: None)
+    limits: list[None] = []
+    drain = Drain(drain_s, send_away=lambda: None, set_limit=lambda: limits.append(None))
 
     for wish in wishes:
         drain.hear(wish, lambda wish=wish: heard.append(wish))  # type: ignore[misc]
 
     assert stops == heard
+    assert bool(stops) == len(limits)
     assert drain.is_begun
     assert CLOSE == drain.headers
 
@@ -42,7 +44,7 @@ async def test_whoever_begins_to_wait_when_the_drain_has_ended_is_sent_away_too(
     """A launch that was under way may prefer to wait; the server waits for it."""
     monkeypatch.setattr("gateway.draining.AGAIN_S", 0.001)
     stopped, away = asyncio.Event(), asyncio.Semaphore(0)
-    drain = Drain(0.01, send_away=away.release)
+    drain = Drain(0.01, send_away=away.release, set_limit=lambda: None)
 
     drain.hear(TERM, stopped.set)
     await asyncio.wait_for(stopped.wait(), 5)

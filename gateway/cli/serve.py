@@ -15,6 +15,7 @@ import uvicorn
 
 from gateway.backends.kombu.existing import ExistingApp
 from gateway.cli.supervisor import Supervisor
+from gateway.closing import CLOSE_S
 from gateway.environment import load_settings, refuse_unsafe
 from gateway.errors import SettingsError
 from gateway.logs import configure_logs
@@ -97,7 +98,7 @@ def _configure(settings: Settings, app: Runtime | str) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=settings.shutdown_s,
+        timeout_graceful_shutdown=settings.shutdown_s - min(CLOSE_S, settings.shutdown_s // 2),
     )
 
 

@@ -15,7 +15,7 @@ from redis import Redis
 from gateway.demo.valkey import embedded_valkey, find_free_port
 from tests.end_to_end.balancing import Balancer
 from tests.end_to_end.test_streams import read_stream
-from tests.harness import find_listener, run_gateway, wait_for
+from tests.harness import find_listener, run_gateway, suspended, wait_for
 
 API = "/api/celery"
 BODY = {"task_type": "sii.sync_documents", "params": {"company_id": "a"}}
@@ -173,3 +173,31 @@ def test_a_gateway_that_is_told_to_stop_serves_on(
     assert {"close"} == {each.headers["connection"] for each in answers}
     assert first == again
     assert ended_s < 4
+
+
+def test_a_frozen_redis_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """With launches under way that nobody will confirm: they are answered, and every process has ended in its time."""
+    log, answers = tmp_path / "gateway.log", list[int]()
+    settings = {"drain_s": str(DRAIN_S), "shutdown_s": "5", "workers": "2"}
+
+    def post() -> None:
+        answers.append(httpx.post(f"{url}{API}/tasks/launch", json=BODY, timeout=10).status_code)
+
+    with embedded_valkey() as own_url, run_gateway(log, broker_url=own_url, **settings) as url:
+        wait_for("readiness", lambda: httpx.get(f"{url}/health/ready").is_success)
+        process = find_told(url)
+        with suspended(find_listener(own_url)):
+            threads = [threading.Thread(target=post) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            wait_for("a frozen part", lambda: httpx.get(f"{url}/health/ready").json()["status"] == "not ready")
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+            ended_s = time.monotonic() - began
+            for thread in threads:
+                thread.join()
+
+    assert [503] * 4 == answers
+    assert ended_s < DRAIN_S + 5
+    assert "closing_abandoned" not in log.read_text()
