@@ -42,6 +42,7 @@ from gateway.web.app import build_app
 from gateway.web.auditing import Auditor
 from gateway.web.cors import Cors, read_origins
 from gateway.web.entrance import Entrance
+from gateway.web.facts import REFUSE
 from gateway.web.origin import read_networks
 from gateway.web.reading import Bounds
 from gateway.web.shedding import Shedder
@@ -124,6 +125,7 @@ class Runtime:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one connection."""
         if scope["type"] == "lifespan":
+            scope["state"][REFUSE] = self._entrance.refuse
             await self._live(receive, send)
         else:
             await self._entrance(scope, receive, send)

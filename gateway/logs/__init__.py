@@ -5,6 +5,8 @@ Nobody who logs ever waits for whoever reads: all lines of a process leave by on
 
 import logging
 import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -47,7 +49,7 @@ def configure_logs(*, level: str, style: str) -> RequestLog | None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    writer = LineWriter(sys.stderr.fileno())
+    writer = LineWriter(sys.stderr.fileno(), write_loss=lambda count: _write_loss(count, last))
     handler = logging.StreamHandler(writer)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -61,3 +63,17 @@ def configure_logs(*, level: str, style: str) -> RequestLog | None:
     if not logging.getLogger("gateway.requests").isEnabledFor(logging.INFO):
         return None
     return RequestLog(writer, is_json=is_json)
+
+
+def _write_loss(count: int, renderers: Sequence[Callable[..., Any]]) -> bytes:
+    """Write the line that says how many are missing; it takes the way of no other, which may be full again."""
+    line: Any = {
+        "event": "log_lines_dropped",
+        "count": count,
+        "level": "warning",
+        "logger": "gateway.logs",
+        "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+    }
+    for render in renderers:
+        line = render(None, "warning", line)
+    return f"{line}\n".encode()

@@ -7,6 +7,7 @@ dropped, counted, and said once there is room again.
 import atexit
 import os
 import threading
+from collections.abc import Callable
 from typing import Final
 
 MAX_HELD_BYTES: Final = 4_194_304
@@ -18,9 +19,13 @@ LAST_S: Final = 1.0
 class LineWriter:
     """Writes lines to a file descriptor; it looks like a text stream to those that need one."""
 
-    def __init__(self, descriptor: int, *, max_held_bytes: int = MAX_HELD_BYTES) -> None:
+    def __init__(
+        self, descriptor: int, *, write_loss: Callable[[int], bytes], max_held_bytes: int = MAX_HELD_BYTES
+    ) -> None:
+        """`write_loss` writes the line that says how many are missing, as all others are written."""
         self.dropped = 0
         """Lines that nobody will read, since the process began."""
+        self._write_loss = write_loss
         self._descriptor = descriptor
         self._max_held_bytes = max_held_bytes
         self._held: list[bytes] = []
@@ -69,9 +74,7 @@ class LineWriter:
             held, unsaid = self._held, self._unsaid
             self._held, self._held_bytes, self._unsaid = [], 0, 0
         if unsaid:
-            held.append(
-                b'{"event":"log_lines_dropped","level":"warning","logger":"gateway.logs","count":%d}\n' % unsaid
-            )
+            held.append(self._write_loss(unsaid))
         return b"".join(held)
 
     def _write(self, lines: bytes) -> None:

@@ -7,6 +7,7 @@ what logs, metrics and traces are made of. It costs a few microseconds in all, a
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection
+from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final, Protocol
 
@@ -15,7 +16,7 @@ from msgspec import Struct
 from gateway.launch.trace import Trace, read_trace
 from gateway.ports import Tally
 from gateway.web.answers import Receive, Scope, Send
-from gateway.web.facts import CALLER, CODE, REQUEST_ID, ROUTE, SPAN, TASK_ID, TRACE
+from gateway.web.facts import CALLER, CODE, REFUSED, REQUEST_ID, ROUTE, SPAN, TASK_ID, TRACE
 
 UNMATCHED: Final = "unmatched"
 """The route of whatever has none."""
@@ -92,7 +93,21 @@ class Entrance:
         try:
             await self._app(scope, receive, passage.send)
         finally:
-            self._tell(scope, passage, began)
+            ended = perf_counter()
+            head_s = (passage.answered or ended) - began
+            self._tell(scope, passage.status or FAILED, head_s=head_s, whole_s=ended - began)
+
+    def refuse(self, scope: Scope, status: HTTPStatus, seconds: float) -> Headers:
+        """See a request that the server refuses before all of it has come; return the marks of its answer.
+
+        One that the app has begun with is told of when the app has ended.
+        """
+        if REQUEST_ID in scope:
+            scope[REFUSED] = status
+        else:
+            scope[REQUEST_ID], scope[CODE] = self._name(scope), status.name.lower()
+            self._tell(scope, status, head_s=seconds, whole_s=seconds)
+        return (*self.marks, (b"x-request-id", scope[REQUEST_ID].encode()))
 
     def _name(self, scope: Scope) -> str:
         """Take the caller's name for its request, if it is a sound one."""
@@ -109,10 +124,12 @@ class Entrance:
         elif trace is not None:
             scope[TRACE] = trace
 
-    def _tell(self, scope: Scope, passage: "_Passage", began: float) -> None:
+    def _tell(self, scope: Scope, status: int, *, head_s: float, whole_s: float) -> None:
         method, route, code = _name_method(scope), scope.get(ROUTE) or UNMATCHED, scope.get(CODE)
-        status = passage.status or FAILED
-        self._tally.note_answer(method, route, status, (passage.answered or perf_counter()) - began)
+        refused: HTTPStatus | None = scope.get(REFUSED)
+        if refused is not None:
+            status, code = refused, refused.name.lower()
+        self._tally.note_answer(method, route, status, head_s)
         if code is not None:
             self._tally.note_refusal(code)
         span: Span | None = scope.get(SPAN)
@@ -124,7 +141,7 @@ class Entrance:
             route=route,
             status=status,
             code=code,
-            duration_s=perf_counter() - began,
+            duration_s=whole_s,
             task_id=scope.get(TASK_ID),
             caller=scope.get(CALLER) or None,
         )

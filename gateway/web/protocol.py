@@ -9,12 +9,13 @@ differently is refused: whoever stands in front would see another request than i
 """
 
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final, cast
 
-import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from gateway.web.facts import REFUSE
 from gateway.web.heads import Limits, RefusedHeadError, check_head
 from gateway.web.problems import answer_status
 from gateway.web.sweeping import Sweeper
@@ -23,7 +24,7 @@ MAX_HELD_BYTES = 65_536
 """Beyond that the rest of a turn does not wait, so that a slow client is felt."""
 CHUNK_OVERHEAD: Final = 16_384
 """So many bytes a chunked body may have beside what it carries, and seven for each byte of that: no client says more."""
-_log = structlog.get_logger("gateway.web")
+Headers = Sequence[tuple[bytes, bytes]]
 
 
 class OneWriteProtocol(HttpToolsProtocol):
@@ -134,10 +135,20 @@ class OneWriteProtocol(HttpToolsProtocol):
         """Answer with a problem, if that is the next thing that the client expects, and close the connection."""
         if self.transport.is_closing():
             return
-        _log.info("connection_refused", status=int(status), detail=detail)
+        marks = self._tell(status)
         if self._is_answerable():
-            self._write_problem(status, detail)
+            self._write_problem(status, detail, marks)
         self.transport.close()
+
+    def _tell(self, status: HTTPStatus) -> Headers:
+        """Tell whoever observes requests of a refusal; return what they want in every answer."""
+        refuse = self.app_state.get(REFUSE)
+        if refuse is None:
+            return ()
+        # Of a head that is no whole one nothing is believed.
+        scope = self.scope if self._is_body else {"headers": ()}
+        marks: Headers = refuse(scope, status, max(0.0, self.loop.time() - self._since) if self._since else 0.0)
+        return marks
 
     def _is_answering(self) -> bool:
         """Tell whether a request is under way in the app, with all of its body."""
@@ -149,13 +160,14 @@ class OneWriteProtocol(HttpToolsProtocol):
             return not self.pipeline and not self.cycle.response_started
         return not self._is_answering() and self._chunk_bytes > 0
 
-    def _write_problem(self, status: HTTPStatus, detail: str) -> None:
+    def _write_problem(self, status: HTTPStatus, detail: str, marks: Headers) -> None:
         answer = answer_status(status, detail=detail, scope={"path": ""})
         head = [
             STATUS_LINE[status].rstrip(),
             b"content-type: " + answer.media_type.encode("ascii"),
             b"content-length: %d" % len(answer.body),
             b"connection: close",
+            *(b"%s: %s" % mark for mark in marks if mark[0] != b"connection"),
         ]
         self.transport.write(b"\r\n".join([*head, b"", answer.body]))
 

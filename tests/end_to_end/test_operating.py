@@ -1,6 +1,7 @@
 """What a running gateway tells those who operate it."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,27 @@ def test_each_request_is_one_line_of_json(client: httpx.Client, logs: Path) -> N
         "task_id": answer.json()["task_id"],
         "caller": None,
     } == line
+
+
+def test_what_is_no_request_is_seen_too(client: httpx.Client, logs: Path) -> None:
+    """Refused before the app is reached: counted, and a line of the log under the id of the answer."""
+    before = count_refusals(client)
+
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as connection:
+        connection.sendall(b"nonsense\r\n\r\n")
+        answer = connection.makefile("rb").read().decode()
+
+    request_id = answer.partition("x-request-id: ")[2].partition("\r\n")[0]
+    [line] = wait_for("the line", lambda: find_lines(logs / "gateway.log", request_id))
+    assert ("unmatched", 400, "bad_request") == (line["route"], line["status"], line["code"])
+    assert before + 1 == count_refusals(client)
+
+
+def count_refusals(client: httpx.Client) -> float:
+    """Return how many requests were no HTTP."""
+    sign = 'gateway_refusals_total{code="bad_request"} '
+    lines = client.get("/metrics").text.splitlines()
+    return sum(float(line.removeprefix(sign)) for line in lines if line.startswith(sign))
 
 
 def test_readiness_is_told_at_once_whatever_is_frozen(logs: Path) -> None:

@@ -119,8 +119,10 @@ async def http(backend: MemoryBackend, changes: MemoryChanges) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def serving(app: Any, sweeper: Sweeper | None = None) -> AsyncIterator[int]:
-    """Serve an app as `gateway serve` does, in this process; its port."""
+async def serving(
+    app: Any, sweeper: Sweeper | None = None, *, state: dict[str, Any] | None = None
+) -> AsyncIterator[int]:
+    """Serve an app as `gateway serve` does, in this process; its port. `state` is what it would leave with its server."""
     http = cast("type[OneWriteProtocol]", partial(OneWriteProtocol, sweeper=sweeper))
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, http=http, ws="none", loop="uvloop", lifespan="off", log_config=None)
@@ -128,6 +130,7 @@ async def serving(app: Any, sweeper: Sweeper | None = None) -> AsyncIterator[int
     running = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0)
+    server.lifespan.state.update(state or {})
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
     await running
@@ -135,10 +138,10 @@ async def serving(app: Any, sweeper: Sweeper | None = None) -> AsyncIterator[int
 
 @asynccontextmanager
 async def connect_to(
-    app: Any, sweeper: Sweeper | None = None
+    app: Any, sweeper: Sweeper | None = None, *, state: dict[str, Any] | None = None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Serve an app; a connection to it."""
-    async with serving(app, sweeper) as port:
+    async with serving(app, sweeper, state=state) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         yield reader, writer
         writer.close()

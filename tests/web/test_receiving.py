@@ -5,6 +5,11 @@ from typing import Any
 
 import pytest
 
+from gateway.metrics.cells import Cells
+from gateway.metrics.meter import Meter
+from gateway.metrics.sums import Sums
+from gateway.web.entrance import Entrance, Seen
+from gateway.web.facts import REFUSE
 from gateway.web.heads import Limits
 from gateway.web.sweeping import Sweeper
 from tests.web.conftest import connect_to
@@ -138,3 +143,46 @@ async def test_a_head_without_an_end_is_refused_when_it_is_too_large() -> None:
 
     assert refused.startswith(b"HTTP/1.1 431 ")
     assert served.startswith(b"HTTP/1.1 200 ")
+
+
+class Notes:
+    """A log that keeps everything."""
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+
+    def note(self, seen: Seen) -> None:
+        """Keep it."""
+        self.seen.append(seen)
+
+
+@pytest.mark.parametrize(
+    ("raw", "method", "status", "code"),
+    [
+        pytest.param(b"nonsense\r\n\r\n", "OTHER", 400, "bad_request", id="no HTTP"),
+        pytest.param(HEAD + b"Host: b\r\n\r\n", "OTHER", 400, "bad_request", id="two hosts"),
+        pytest.param(HEAD + b"X: " + b"x" * 2000, "OTHER", 431, "request_header_fields_too_large", id="a large head"),
+        pytest.param(HEAD + b"X: y", "OTHER", 408, "request_timeout", id="half a head"),
+        pytest.param(BODY + b"{", "POST", 408, "request_timeout", id="half a body"),
+    ],
+)
+async def test_what_the_server_refuses_is_seen_too(raw: bytes, method: str, status: int, code: str) -> None:
+    """Once, by the metrics and the log, under the id that its answer carries; no route is believed of a head that is none."""
+    notes, meter = Notes(), Meter(Cells())
+    entrance = Entrance(App(), tally=meter, log=notes)
+    async with connect_to(entrance, look_often(), state={REFUSE: entrance.refuse}) as (reader, writer):
+        writer.write(HEAD + b"\r\n")
+        await reader.readuntil(b"ok")
+        entrance.marks = ((b"gateway-generation", b"7"), (b"connection", b"close"))
+        writer.write(raw)
+        answer = (await reader.read()).decode()
+
+    [served, seen] = notes.seen
+    counted = Sums().add_up(meter.cells.read())
+    assert 200 == served.status
+    assert (method, "unmatched", status, code) == (seen.method, seen.route, seen.status, seen.code)
+    assert f"x-request-id: {seen.request_id}\r\n" in answer
+    assert "gateway-generation: 7\r\n" in answer
+    assert 1 == answer.count("connection: close")
+    assert {(code,): (1.0,)} == counted["gateway_refusals"]
+    assert {("GET", "unmatched", "2xx"), (method, "unmatched", "4xx")} == counted["gateway_http_request_seconds"].keys()
