@@ -27,7 +27,7 @@ except RuntimeError:
 def test_a_traceback_shows_no_variables(style: str) -> None:
     """Neither what a frame holds nor what its arguments hold is in the log; the failing function is."""
     program = FAILING.replace("STYLE", style)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
 
     assert "a bug" in done.stderr
     assert "fail" in done.stderr
