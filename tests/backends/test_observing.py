@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from celery import Celery
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from gateway.backends.kombu.app import make_app
 from gateway.backends.observing.heartbeats import Heartbeats
@@ -204,6 +205,14 @@ def send(app: Celery, *events: tuple[str, dict[str, Any]], hostname: str = "w@h"
             dispatcher.send(kind, **fields)
 
 
+def send_as_many(app: Celery, count: int) -> None:
+    """Send a heartbeat under each of many names, over one connection."""
+    with app.connection_for_write() as connection, app.events.Dispatcher(connection) as dispatcher:
+        for number in range(count):
+            dispatcher.hostname = f"fake-{number}@h"
+            dispatcher.send("worker-heartbeat", freq=2)
+
+
 async def test_what_workers_say_is_heard(world: World, observed: Observed) -> None:
     """A heartbeat, a start of a task, and a goodbye; a worker that begins is told of what was revoked meanwhile."""
     revoked = mint_at(1)
@@ -269,8 +278,7 @@ async def test_nonsense_on_the_broker_is_passed_over(world: World, observed: Obs
     with celery(world.url) as app:
         for hostname in ("w@h", "\x1b[31m", "x" * 5000, "a\u202eb"):
             await asyncio.to_thread(send, app, *odd, hostname=hostname)
-        for number in range(300):
-            await asyncio.to_thread(send, app, ("worker-heartbeat", {"freq": 2}), hostname=f"fake-{number}@h")
+        await asyncio.to_thread(send_as_many, app, 300)
 
         async def is_heard() -> bool:
             await asyncio.to_thread(send, app, ("worker-offline", {}), hostname="last@h")
@@ -282,6 +290,32 @@ async def test_nonsense_on_the_broker_is_passed_over(world: World, observed: Obs
     shown = observed.roster.view.workers
     assert 0 < len(shown) <= MOST_STRANGERS
     assert all(each.startswith("fake-") or each in {"w@h", "last@h"} for each in shown)
+
+
+async def test_a_worker_that_floods_is_heard_no_faster_than_others_can_bear(
+    world: World, observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said once; what another worker says then is heard all the same."""
+    monkeypatch.setattr("gateway.backends.observing.listener.MOST_PER_S", 100)
+    beats = [("worker-heartbeat", {"freq": 2})] * 150
+
+    with celery(world.url) as app, capture_logs() as logs:
+
+        async def is_flooded() -> bool:
+            await asyncio.to_thread(send, app, *beats, hostname="loud@h")
+            return any(each["event"] == "events_flooding" for each in logs)
+
+        await wait_until("the complaint", is_flooded)
+        await asyncio.to_thread(send, app, *beats, hostname="loud@h")
+
+        async def is_heard() -> bool:
+            await asyncio.to_thread(send, app, ("worker-offline", {}), hostname="quiet@h")
+            return observed.is_lost("quiet@h")
+
+        await wait_until("a word of another one", is_heard)
+
+    assert 1 == sum(each["event"] == "events_flooding" for each in logs)
+    assert not observed.is_lost("loud@h")
 
 
 def test_answers_of_anybody_are_read_with_care() -> None:

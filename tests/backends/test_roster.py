@@ -1,15 +1,17 @@
 """Who is there, what it is and does: from what was heard and answered, at moments that the test chooses."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from gateway.backends.observing.heartbeats import Heartbeats, Word
 from gateway.backends.observing.roster import LOST_KEPT_S, MOST_KNOWN, MOST_LOST, MOST_STRANGERS, SILENT_MOST_S, Roster
-from gateway.backends.observing.words import Pulse, Tasks
+from gateway.backends.observing.words import Pulse, Tasks, read_pulse, read_word
 from gateway.ports import WorkerView
 
 STATS = {"pid": 7, "pool": "prefork", "concurrency": 2}
+NEVER = datetime.fromtimestamp(0, UTC)
 SOLO = {**STATS, "pool": "solo"}
 
 
@@ -59,6 +61,20 @@ def test_a_worker_is_shown_with_what_it_is(scene: Scene) -> None:
         shown.online, shown.is_described, shown.registered, shown.queues, shown.concurrency,
     )  # fmt: skip
     assert ({"task_id": "x"},) == shown.active
+
+
+@pytest.mark.parametrize("skew_s", [-3600, 3600])
+def test_a_worker_whose_clock_is_wrong_is_alive_as_any_other(scene: Scene, skew_s: float) -> None:
+    """And gone like any other; how wrong it is, is shown."""
+    for now in (100, 102, 104):
+        beat = {"type": "worker-heartbeat", "pid": 7, "freq": 2, "timestamp": now + skew_s}
+        scene.roster.hear("w", read_word(beat), read_pulse(beat, now=now), now=now)
+    scene.describe(104)
+
+    alive, gone = scene.look(105)["w"], scene.look(120)["w"]
+
+    assert (True, skew_s, 104) == (alive.online, alive.skew_s, (alive.heard_at or NEVER).timestamp())
+    assert (False, 104) == (gone.online, (gone.lost_at or NEVER).timestamp())
 
 
 def test_one_that_says_nothing_is_shown_without(scene: Scene) -> None:
