@@ -78,11 +78,11 @@ docs-assets: ## Renew the files of the docs page from npm
 		cp "$$folder/package/$$name" gateway/web/assets/; done; \
 	cp "$$folder/package/favicon-32x32.png" gateway/web/assets/favicon.png
 
-chaos: $(STAMP) ## Run the fault tests at length (CHAOS_KILLS, CHAOS_LAUNCHES, CHAOS_REVOKES, CHAOS_SEED)
+chaos: $(STAMP) ## Run the fault tests at length (CHAOS_KILLS, CHAOS_LAUNCHES, CHAOS_REVOKES, CHAOS_RELOADS, CHAOS_SEED)
 	@CHAOS_KILLS=$${CHAOS_KILLS:-100} CHAOS_LAUNCHES=$${CHAOS_LAUNCHES:-20000} \
 		CHAOS_KILL_POINTS=$${CHAOS_KILL_POINTS:-50} CHAOS_REVOKES=$${CHAOS_REVOKES:-100} \
-		CHAOS_BROKER_KILLS=$${CHAOS_BROKER_KILLS:-20} CHAOS_ATTACKS=$${CHAOS_ATTACKS:-200} \
-		$(BIN)/python -m pytest tests/faults -s
+		CHAOS_BROKER_KILLS=$${CHAOS_BROKER_KILLS:-20} CHAOS_ATTACKS=$${CHAOS_ATTACKS:-200} CHAOS_RELOADS=$${CHAOS_RELOADS:-500} \
+		$(BIN)/python -m pytest tests/faults tests/end_to_end/test_reload.py -s
 
 bench: $(STAMP) ## Run every benchmark
 	@set -e; for file in $(sort $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))); do echo "== $$file"; $(BIN)/python "$$file"; done

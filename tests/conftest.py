@@ -1,5 +1,6 @@
 """Real services for the tests, each started once per run and stopped with it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,11 @@ TIMED = (
     "faults",
 )
 """What holds something to a time, or kills on purpose: it runs when little runs beside it."""
+
+# No test speaks TLS with httpx, and each of its clients would read all certificates of the machine: 22 ms of a processor, every
+# time that somebody asks whether a gateway serves yet.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = os.devnull
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.backends.observing.heartbeats import PERIOD_S
@@ -72,7 +72,7 @@ def test_a_name_that_cannot_be_shown_is_none(name: object, expected: str | None)
     assert expected == read_name(name)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(values=st.dictionaries(st.sampled_from(FIELDS), ANYTHING))
 def test_no_event_does_harm(values: dict[str, Any]) -> None:
     """Whatever stands in it, what is read of it can be sent to anybody."""
@@ -83,7 +83,7 @@ def test_no_event_does_harm(values: dict[str, Any]) -> None:
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(method=st.sampled_from([*METHODS, "ping", "x"]), value=ANYTHING)
 def test_no_answer_does_harm(method: str, value: object) -> None:
     """As events."""

@@ -134,13 +134,15 @@ def test_five_hundred_restarts_of_a_worker_add_no_series(world: World) -> None:
     wait_for("the first looks", lambda: first <= scrape(url).keys())
     before = list_unrouted(url)
     app = celery.Celery(broker=world.broker_url)
-    with app.connection_for_write() as connection:
+    with app.connection_for_write() as connection, app.events.Dispatcher(connection) as dispatcher:
         for number in range(RESTARTS):
-            with app.events.Dispatcher(connection, hostname=f"restarted-{number}@host") as dispatcher:
-                dispatcher.send("worker-online", sw_ident="py-celery", sw_ver="5.7.0", freq=2.0)
-                dispatcher.send("worker-offline")
+            dispatcher.hostname = f"restarted-{number}@host"
+            dispatcher.send("worker-online", sw_ident="py-celery", sw_ver="5.7.0", freq=2.0)
+            dispatcher.send("worker-offline")
+        dispatcher.hostname = "restarted-last@host"
+        dispatcher.send("worker-online", freq=2.0)
     app.close()
-    wait_for("some of them to be heard", lambda: httpx.get(f"{url}/api/celery/stats").status_code == 200)
+    wait_for("the last of them", lambda: "restarted-last" in httpx.get(f"{url}/api/celery/stats").text)
     after = list_unrouted(url)
 
     assert set() == after - before

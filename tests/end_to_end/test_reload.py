@@ -93,17 +93,23 @@ def hang_up(base: str) -> None:
 
 
 def test_a_call_to_one_gateway_reaches_all(processes: str, config: Path) -> None:
-    """Other processes of its port read the file too; launches are judged by it, and a broken one is told with its issues."""
+    """Other processes of its port read the file too; launches are judged by it, and a broken one is told with its issues.
+
+    A task of a type that is gone stays readable, and says under which generation it was launched (row F32).
+    """
+    launched = httpx.post(f"{processes}{API}/tasks/launch/shop.order", json={"item": "x"})
     swap(config, TASKS.format(name="return", length=9))
     state = httpx.post(f"{processes}{API}/config/reload").json()
     wait_for("both", lambda: {state["digest"]} == set(ask_all(processes).values()))
     gone = httpx.post(f"{processes}{API}/tasks/launch/shop.order", json={"item": "x"})
+    left = httpx.get(f"{processes}{launched.json()['status_url']}")
     swap(config, TASKS.format(name="return", length='"x"'))
     refused = httpx.post(f"{processes}{API}/config/reload")
     ready = httpx.get(f"{processes}/health/ready").json()
     still = httpx.get(f"{processes}{API}/config")
 
     assert 404 == gone.status_code
+    assert (200, launched.headers["gateway-generation"]) == (left.status_code, str(left.json()["generation"]))
     assert (422, "bad_config") == (refused.status_code, refused.json()["code"])
     assert refused.json()["issues"][0]["path"] == "tasks.shop.return.parameters.item.maxLength"
     assert ready["parts"]["config"]["warnings"]
