@@ -41,6 +41,9 @@ class MemoryChanges:
             self._arrived.clear()
             await self._arrived.wait()
 
+    async def wait_for_follower(self) -> None:
+        """Wait for nobody: whoever writes a record appends it himself."""
+
     async def until_read(self, task_id: str) -> None:
         """Return once somebody has read the log of a task."""
         await self._read.setdefault(task_id, asyncio.Event()).wait()
@@ -94,6 +97,9 @@ class MemoryFeed:
     async def open(self) -> str:
         """Return the id of the last entry."""
         return f"{len(self._entries)}-0"
+
+    async def wait_for_follower(self) -> None:
+        """Wait for nobody: whoever writes a record appends it himself."""
 
     async def until_read(self, count: int, *, by: int) -> None:
         """Return once so many readers have read so many entries."""

@@ -51,6 +51,7 @@ async def stream_all(
     Raises: BackendError at any time.
     """
     asked_at, at = asyncio.get_running_loop().time(), await services.feed.open()
+    await services.feed.wait_for_follower()
     known = _Known(services)
     if after is not None:
         known.note(await services.feed.read_back(after))

@@ -27,6 +27,7 @@ class FeedFollower:
         self._records = records
         self._pattern = pattern
         self._head = len(pattern) - 1
+        self._is_hearing = feed.expect_follower()
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -39,10 +40,12 @@ class FeedFollower:
         try:
             at = await self._feed.open()
             await self._records.add_pattern(self._pattern, hear)
+            self._is_hearing.set()
             while True:
                 task_id, record = await heard.get()
                 at = await self._feed.append(task_id, record, at=at)
         except BackendError as error:
             _log.warning("follower_lost", task_id="*", detail=str(error))
         finally:
+            self._is_hearing.clear()
             self._records.remove_pattern(self._pattern)

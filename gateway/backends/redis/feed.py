@@ -1,5 +1,7 @@
 """The feed of all tasks, while somebody follows it: one Redis stream in the ledger, the same for all gateways."""
 
+import asyncio
+from contextlib import suppress
 from typing import Any, Final
 
 from gateway.backends.redis.log import FOLLOW_S, KEEP_S, digest
@@ -12,6 +14,8 @@ OPEN: Final = load_script("feed_open")
 APPEND: Final = load_script("feed_append")
 AT_ONCE: Final = 500
 """Entries of one read."""
+FOLLOWER_S: Final = 2.0
+"""So long somebody who opens the feed waits for the follower of its process: others may write it all the same."""
 
 
 class RedisFeed:
@@ -20,6 +24,19 @@ class RedisFeed:
     def __init__(self, trips: SharedTrips, *, prefix: str) -> None:
         self._trips = trips
         self._prefix = prefix
+        self._is_followed: asyncio.Event | None = None
+
+    def expect_follower(self) -> asyncio.Event:
+        """Return what a follower of this process sets while it hears every record."""
+        self._is_followed = asyncio.Event()
+        return self._is_followed
+
+    async def wait_for_follower(self) -> None:
+        """Wait until a follower of this process hears every record, or long enough; not at all where there will be none."""
+        if self._is_followed is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FOLLOWER_S):
+                    await self._is_followed.wait()
 
     async def open(self) -> str:
         """Have the feed written, for a while; return the id of its last entry."""
