@@ -11,6 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -20,7 +21,7 @@ CLOSE_S: Final = 3
 LET_GO_S: Final = 1.5
 """So much of that for connections: a Redis that is frozen does not even take a goodbye."""
 LAST_WORDS_S: Final = 0.5
-"""So much earlier than it must a process that hangs says where, so that somebody reads it."""
+"""So much earlier than it ends a process that hangs says where, so that somebody reads it."""
 ABANDONED: Final = 1
 """The exit code of a process that left something behind."""
 _log = structlog.get_logger("gateway.closing")
@@ -38,21 +39,25 @@ async def let_go(tasks: Sequence[asyncio.Task[Any]], closing: AsyncExitStack) ->
         _log.warning("closing_late", within_s=LET_GO_S)
 
 
-def end_within(limit_s: float, *, flush: Callable[[], None]) -> None:
-    """End the process once the time is over, unless it has ended by then; `flush` lets go of the last lines of the log.
+def end_within(limit_s: float) -> None:
+    """End the process once the time is over, unless it has ended by then; say shortly before where it hangs.
 
     A driver whose call never returns holds its thread, and Python waits for every thread.
     """
     thread_id = threading.get_ident()
 
-    def end() -> None:
+    def complain() -> None:
         frames = sys._current_frames()  # noqa: SLF001 - no other name is given to it
         stack = traceback.format_stack(frames.get(thread_id))
         waited_for = sorted(each.name for each in threading.enumerate() if not each.daemon)
         _log.error("closing_abandoned", threads=waited_for, stack="".join(stack[-3:]))
-        flush()
-        os._exit(ABANDONED)
 
-    timer = threading.Timer(max(0.0, limit_s - LAST_WORDS_S), end)
+    # Two threads: even who complains may hang, as at a lock of the log.
+    _start_timer(max(0.0, limit_s - LAST_WORDS_S), complain)
+    _start_timer(limit_s, partial(os._exit, ABANDONED))
+
+
+def _start_timer(delay_s: float, call: Callable[[], None]) -> None:
+    timer = threading.Timer(delay_s, call)
     timer.daemon = True
     timer.start()

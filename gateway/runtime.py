@@ -112,7 +112,9 @@ class Runtime:
             max_body_bytes=settings.max_body_bytes,
         )
         self._log = log
-        self._drain = Drain(settings.drain_s, send_away=self._send_away, set_limit=self._set_limit)
+        self._drain = Drain(
+            settings.drain_s, send_away=self._send_away, set_limit=lambda: end_within(settings.shutdown_s)
+        )
         origins = read_origins(settings.cors_origins)
         app = Cors(self._shedder, origins=origins) if origins else self._shedder
         self._tracer = make_tracer(os.environ)
@@ -178,9 +180,6 @@ class Runtime:
         """Let everybody come again elsewhere: those who wait now, and each connection behind its next answer."""
         self._install(self._served)
         self._parts.changes.stop()
-
-    def _set_limit(self) -> None:
-        end_within(self._settings.shutdown_s, flush=lambda: None if self._log is None else self._log.writer.close())
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()

@@ -62,8 +62,8 @@ class Page:
             metric.add_metric(labels, [(bound, 0.0) for bound in (*map(str, family.bounds), "+Inf")], sum_value=0.0)
         else:
             metric.add_metric(labels, 0.0)
-        lines = self._write_plainly(metric).decode().splitlines()
-        samples = (line.rpartition(" ")[0] for line in lines if not line.startswith("#"))
+        lines = self._write_plainly(metric).decode().split("\n")  # and at no other end of a line that a label may hold
+        samples = (line.rpartition(" ")[0] for line in lines if line and not line.startswith("#"))
         return "".join(f"{sample.replace('%', '%%')} %r\n" for sample in samples)
 
     def _write_plainly(self, metric: Metric) -> bytes:

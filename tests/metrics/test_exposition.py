@@ -99,7 +99,7 @@ def test_counters_begin_at_zero() -> None:
     assert 0 == samples["gateway_uncertain_publishes_total"][0].value
 
 
-ODD = ("a", 'q"uote', "back\\slash", "new\nline", "100 % {x}", "Ünïcode", "# EOF")
+ODD = ("a", 'q"uote', "back\\slash", "new\nline", "100 % {x}", "Ünïcode", "two\u2028lines", "# EOF")
 
 
 class Plain:
@@ -140,7 +140,7 @@ def test_the_text_is_that_of_prometheus_client(accept: str) -> None:
 def list_lines(text: str, names: tuple[str, ...]) -> list[str]:
     """List the lines of some metrics, sums to the microsecond."""
     lines = (
-        line for line in text.splitlines() if line.removeprefix("# HELP ").removeprefix("# TYPE ").startswith(names)
+        line for line in text.split("\n") if line.removeprefix("# HELP ").removeprefix("# TYPE ").startswith(names)
     )
     return [
         f"{sample} {float(value):.6f}" if "_sum" in line else line
