@@ -106,7 +106,7 @@ def _check_keywords(
             yield SchemaIssue(path=path, found="`secret` inside a schema", wanted=_AT_PARAMETER, is_key=True)
         elif keyword == "$ref" and isinstance(value, str):
             yield from _check_reference(value, path, named, has_ids=has_ids)
-        elif keyword == "$schema" and value not in {DRAFT, f"{DRAFT}#"}:
+        elif keyword == "$schema" and value not in (DRAFT, f"{DRAFT}#"):
             yield SchemaIssue(path=path, found=show_value(value), wanted=f"{DRAFT}, or nothing")
         elif keyword == "format" and isinstance(value, str) and value not in FORMATS:
             near = find_near(value, FORMATS)

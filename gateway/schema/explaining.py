@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from gateway.config.model import Schema
 from gateway.errors import Fault
+from gateway.schema.locating import locate
 from gateway.schema.references import make_validator
 from gateway.schema.strict_json import escape
 
@@ -63,7 +64,7 @@ class WholeSchemas:
                 yield _refuse_member("", name, "additionalProperties", self._schemas)
                 continue
             for error in self._find_validator(name).iter_errors(value):
-                yield from _explain(error, f"/{escape(name)}", self._schemas[name])
+                yield from _explain(error, f"/{escape(name)}", self._schemas[name], value)
 
     def _find_validator(self, name: str) -> jsonschema_rs.Draft202012Validator:
         """Make a validator when it is first asked: most parameters are never refused."""
@@ -73,9 +74,9 @@ class WholeSchemas:
         return validator
 
 
-def _explain(error: jsonschema_rs.ValidationError, at: str, schema: Schema) -> Iterator[Fault]:
+def _explain(error: jsonschema_rs.ValidationError, at: str, schema: Schema, value: Any) -> Iterator[Fault]:
     kind, facts = error.kind.name, error.kind.as_dict()
-    pointer = at + "".join(f"/{escape(step)}" for step in error.instance_path)
+    pointer = at + "".join(f"/{escape(step)}" for step in locate(value, error.instance_path))
     if kind in {"additionalProperties", "unevaluatedProperties"}:
         known = _find_properties(schema, error.schema_path)
         for name in facts["unexpected"]:

@@ -11,6 +11,7 @@ import jsonschema_rs
 from gateway.config.model import Schema
 from gateway.config.words import find_near, show_value
 from gateway.schema.issue import SchemaIssue
+from gateway.schema.locating import locate
 from gateway.schema.vocabulary import Steps
 
 DRAFT_FOLDER = "https://json-schema.org/draft/2020-12/"
@@ -42,10 +43,10 @@ def check_against_metaschema(schema: Schema) -> Iterator[SchemaIssue]:
     """Find what the metaschema refuses; it has several ways to say the same of one value."""
     blamed: set[Steps] = set()
     for error in _META.iter_errors(schema):
-        steps = tuple(error.instance_path)
+        steps = locate(schema, error.instance_path)
         if steps not in blamed:
             blamed.add(steps)
-            yield from _explain(error, steps, _dig(schema, steps))
+            yield from _explain(error, steps, error.instance)
 
 
 def _explain(error: jsonschema_rs.ValidationError, steps: Steps, value: Any) -> Iterator[SchemaIssue]:
@@ -103,9 +104,3 @@ def _refuse_type(value: Any, steps: Steps) -> SchemaIssue:
     hint = None if meant is None else f"did you mean `{_OTHER_NAMES.get(meant, meant)}`?"
     hint = 'put it in quotes, "null"' if value is None else hint
     return _blame(steps, value, f"one of {', '.join(_TYPES)}", hint)
-
-
-def _dig(value: Any, steps: Steps) -> Any:
-    for step in steps:
-        value = value[step]
-    return value
