@@ -47,6 +47,10 @@ class _Request(NamedTuple):
     body: bytes | None
     headers: dict[str, str]
 
+    def __repr__(self) -> str:
+        """Name the request without its params and its key."""
+        return f"_Request({self.method!r}, {self.target!r})"
+
 
 def decode(body: bytes | msgspec.Raw, kind: type[T]) -> T:
     """Read an answer.

@@ -1,10 +1,10 @@
 """A batch of launches: items read one by one, so that a bad one says what is wrong with it and hides no other."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from gateway.errors import Fault, LaunchError, RefusedParamsError
 from gateway.launch.prepare import Wish
@@ -16,10 +16,14 @@ MAX_ITEMS = 1000
 class BatchBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of `POST /tasks/launch/batch`."""
 
-    items: list[Any]
+    items: Annotated[list[Any], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_ITEMS})]
     """As the body of `POST /tasks/launch` each, from one to `MAX_ITEMS`."""
     all_or_nothing: bool = False
     """Launch none if any is refused."""
+
+    def __repr__(self) -> str:
+        """Count the items without their values."""
+        return f"BatchBody({len(self.items)} items)"
 
 
 def read_batch_body(body: object) -> BatchBody:

@@ -18,6 +18,10 @@ class LaunchBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     params: dict[str, Any] = {}
     options: dict[str, Any] = {}
 
+    def __repr__(self) -> str:
+        """Name the body without its values."""
+        return f"LaunchBody({self.task_type!r})"
+
 
 class RetryBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of `POST /tasks/{task_id}/retry`: params to set anew, secrets among them."""
@@ -25,6 +29,10 @@ class RetryBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     params: dict[str, Any] = {}
     force: bool = False
     """Retry a task again that was retried already."""
+
+    def __repr__(self) -> str:
+        """Name the body without its values."""
+        return f"RetryBody(force={self.force})"
 
 
 def read_launch_body(body: object) -> LaunchBody:

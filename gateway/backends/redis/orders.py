@@ -39,6 +39,10 @@ class Order(Struct, frozen=True, array_like=True):
     row: str
     message: str
 
+    def __repr__(self) -> str:
+        """Name the launch without its message, which holds its params."""
+        return f"Order({self.task_id!r})"
+
 
 class Parking(Struct, frozen=True, kw_only=True):
     """How a launch is kept in the outbox until its broker has confirmed it."""
