@@ -122,6 +122,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(gt=0, le=3600, description="Longest time that the head of a request may take to arrive, in seconds."),
     ] = 10.0
     receive_body_s: Annotated[float, Meta(gt=0, le=3600, description="The same for its body.")] = 30.0
+    max_connections_per_address: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Connections of one address, but this machine's and those of trusted proxies, in one process.",
+        ),
+    ] = 4096
     max_result_bytes: Annotated[
         int,
         Meta(ge=1024, description="Largest result that stands in a status; a larger one has an address of its own."),

@@ -23,6 +23,7 @@ from gateway.metrics.sharing import shared_folder
 from gateway.runtime import Runtime, build_runtime
 from gateway.settings import Settings, describe
 from gateway.web.heads import Limits
+from gateway.web.origin import read_networks
 from gateway.web.protocol import OneWriteProtocol
 from gateway.web.sweeping import Sweeper
 
@@ -30,6 +31,7 @@ BACKLOG = 2048
 KEEP_ALIVE_S = 60
 _log = structlog.get_logger("gateway.cli")
 _FACTORY = "gateway.runtime:make_runtime"
+_THIS_MACHINE = read_networks("127.0.0.0/8,::1")
 
 
 def _write_settings_table() -> str:
@@ -90,7 +92,7 @@ def _configure(settings: Settings, app: Runtime | str) -> uvicorn.Config:
         factory=isinstance(app, str),
         workers=settings.workers,
         loop="uvloop",
-        http=cast("type[OneWriteProtocol]", partial(OneWriteProtocol, sweeper=Sweeper(_limit(settings)))),
+        http=cast("type[OneWriteProtocol]", partial(OneWriteProtocol, sweeper=_make_sweeper(settings))),
         ws="none",
         lifespan="on",
         access_log=False,
@@ -102,14 +104,16 @@ def _configure(settings: Settings, app: Runtime | str) -> uvicorn.Config:
     )
 
 
-def _limit(settings: Settings) -> Limits:
-    """Tell what a connection may take."""
-    return Limits(
+def _make_sweeper(settings: Settings) -> Sweeper:
+    """Tell what a connection may take, and what an address."""
+    limits = Limits(
         receive_head_s=settings.receive_head_s,
         receive_body_s=settings.receive_body_s,
         max_head_bytes=settings.max_head_bytes,
         max_headers=settings.max_headers,
+        max_connections=settings.max_connections_per_address,
     )
+    return Sweeper(limits, trusted=(*_THIS_MACHINE, *read_networks(settings.trusted_proxies)))
 
 
 def _refuse_open_address(settings: Settings) -> None:

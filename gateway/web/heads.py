@@ -24,6 +24,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     receive_body_s: float = 30.0
     max_head_bytes: int = 32_768
     max_headers: int = 100
+    max_connections: int = 4096
+    """Of one address."""
 
 
 class RefusedHeadError(Exception):

@@ -30,7 +30,7 @@ def find_origin(scope: Scope, trusted: Networks) -> str:
     """
     client = scope.get("client")
     peer: str = client[0] if client else ""
-    if not trusted or not _is_trusted(peer, trusted):
+    if not trusted or not is_trusted(peer, trusted):
         return peer
     said = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
     hops = [each.strip() for each in b",".join(said).decode("latin-1").split(",")]
@@ -42,13 +42,14 @@ def _find_last_stranger(hops: Sequence[str], trusted: Networks) -> str | None:
         address = _read(hop)
         if address is None:
             return None
-        if not _is_trusted(hop, trusted):
+        if not is_trusted(hop, trusted):
             return str(address)
     return None
 
 
 @lru_cache(maxsize=1024)
-def _is_trusted(text: str, trusted: Networks) -> bool:
+def is_trusted(text: str, trusted: Networks) -> bool:
+    """Tell whether an address is one of a trusted proxy."""
     address = _read(text)
     return address is not None and any(address in each for each in trusted)
 

@@ -54,7 +54,8 @@ class OneWriteProtocol(HttpToolsProtocol):
         """Stand between uvicorn and its transport."""
         super().connection_made(cast("asyncio.Transport", _Gathering(transport, self.loop)))
         self._since = self.loop.time()
-        self._sweeper.add(self)
+        if not self._sweeper.add(self):
+            self.refuse(HTTPStatus.TOO_MANY_REQUESTS, "this address has too many connections")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Be looked after no longer."""

@@ -1,6 +1,7 @@
 """How long a request may take to arrive and how large its head may be: both sides of each edge."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from gateway.metrics.sums import Sums
 from gateway.web.entrance import Entrance, Seen
 from gateway.web.facts import REFUSE
 from gateway.web.heads import Limits
+from gateway.web.origin import read_networks
 from gateway.web.sweeping import Sweeper
-from tests.web.conftest import connect_to
+from tests.web.conftest import connect_to, serving
 
 LIMITS = Limits(receive_head_s=0.3, receive_body_s=0.3, max_head_bytes=1024, max_headers=10)
 HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n"
@@ -66,6 +68,35 @@ async def test_a_request_that_comes_byte_by_byte_is_given_up(pieces: tuple[bytes
 
     assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert b'"code":"request_timeout"' in answer
+
+
+@pytest.mark.parametrize(("trusted", "is_third_served"), [("", False), ("127.0.0.0/8", True)])
+async def test_an_address_has_only_so_many_connections(*, trusted: str, is_third_served: bool) -> None:
+    """More are closed before they say anything, until one of them is; those of a trusted proxy are not counted."""
+    sweeper = Sweeper(Limits(max_connections=2), trusted=read_networks(trusted))
+    request = HEAD + b"\r\n"
+    async with serving(App(), sweeper) as port, AsyncExitStack() as stack:
+
+        async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            stack.callback(writer.close)
+            writer.write(request)
+            return reader, writer
+
+        async def is_served(reader: asyncio.StreamReader) -> bool:
+            try:
+                return (await reader.read(65_536)).startswith(b"HTTP/1.1 200 ")
+            except ConnectionResetError:
+                return False
+
+        (first, leaving), (second, _) = await connect(), await connect()
+        served = [await is_served(first), await is_served(second), await is_served((await connect())[0])]
+        leaving.close()
+        while len(sweeper._connections) > 2 - (not is_third_served):  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(0)
+        served.append(await is_served((await connect())[0]))
+
+    assert [True, True, is_third_served, True] == served
 
 
 async def test_the_app_hears_that_a_body_was_given_up() -> None:
