@@ -165,7 +165,10 @@ class Runtime:
         served = self._make_served(catalog)
 
         def install() -> None:
+            is_same = served.site.catalog.rights == self._served.site.catalog.rights
             self._install(served)
+            if not is_same and self._credentials is not None:
+                self._parts.changes.stop()  # whoever waits comes again, and sees what it may see by now
             # An app is full of cycles, and the collector comes by itself only after many of them; requests that are under way
             # still hold the old one.
             asyncio.get_running_loop().call_later(COLLECT_AFTER_S, gc.collect)

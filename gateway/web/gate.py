@@ -26,6 +26,7 @@ KNOWN: Final = "known"
 RIGHTS: Final = frozenset({OPEN, KNOWN, *POWERS})
 LONGEST_CREDENTIAL: Final = 8192
 _VIEW: Final = "gateway.view"
+_GATE: Final = "gateway.gate"
 _BEARER: Final = b"bearer "
 
 
@@ -52,10 +53,22 @@ class Gate:
         if caller is not None:
             scope[_VIEW] = self._views.find(caller)
             scope[CALLER] = caller.id
+            scope[_GATE] = self
         elif scope["path"].rstrip("/") not in self._open_paths:
             await send_answer(answer_error(UnknownCallerError(), scope=scope), send)
             return
         await self.behind(scope, receive, send)
+
+    async def knows_still(self, scope: Scope) -> bool:
+        """Tell whether the caller of a request would be let in as the same once more."""
+        caller = await self._authenticator.identify(find_credential(scope["headers"]))
+        return bool(caller == scope[_VIEW].caller)
+
+
+async def is_known_still(scope: Scope) -> bool:
+    """Tell of a request that lasts whether its key or token has neither expired, nor been revoked, nor got other roles."""
+    gate: Gate | None = scope.get(_GATE)
+    return gate is None or await gate.knows_still(scope)
 
 
 def find_view(scope: Scope, site: Site) -> View:

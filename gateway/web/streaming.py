@@ -1,7 +1,7 @@
 """Event streams of tasks. Source: WHATWG HTML, "Server-sent events".
 
-What comes in: the events of a flow. What goes out: the stream, ended by its final event, or by `bye` when this gateway stops
-or a backend fails; clients then connect again, anywhere, and say what they have seen.
+What comes in: the events of a flow. What goes out: the stream, ended by its final event, or by `bye` when this gateway stops,
+a backend fails, or its caller is no longer known; clients then connect again, anywhere, and say what they have seen.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from gateway.flows.waiting import StreamEvent, stream
 from gateway.ports import ALL_TASKS, Watch
 from gateway.web.answers import Receive, Scope, Send, send_answer
 from gateway.web.attending import attending
-from gateway.web.gate import find_view
+from gateway.web.gate import find_view, is_known_still
 from gateway.web.problems import answer_error
 from gateway.web.reading import NoQuery, find_header, read_query
 from gateway.web.site import Site
@@ -29,9 +29,11 @@ STALL_S: Final = 20.0
 """A client that takes nothing for so long is dropped."""
 RETRY_MS: Final = 1000
 """How soon a client shall connect again."""
-_ENTRY_ID = re.compile(r"\d{1,16}(-\d{1,16})?")
+ENTRY_ID: Final = "^([0-9]{1,16}(-[0-9]{1,16})?)?$"
+"""What a Last-Event-ID looks like; an empty one is none."""
+EVENT_STREAM: Final = "text/event-stream"
 _HEADERS: Final = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"content-type", f"{EVENT_STREAM}; charset=utf-8".encode()),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # proxies of nginx's kind would hold events back
 ]
@@ -77,7 +79,7 @@ async def _serve(
         async with attending(topic, site, scope, receive) as watch, aclosing(begin(watch)) as events:
             first = await anext(events, None)
             is_begun = True
-            await _send_all(first, events, send)
+            await _send_all(first, events, scope, send)
     except TimeoutError:
         _log.info("stream_stalled", topic=topic)
     except Exception as error:
@@ -90,7 +92,7 @@ async def _serve(
             raise
 
 
-async def _send_all(first: E | None, events: AsyncGenerator[E], send: Send) -> None:
+async def _send_all(first: E | None, events: AsyncGenerator[E], scope: Scope, send: Send) -> None:
     if first is None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
@@ -98,6 +100,9 @@ async def _send_all(first: E | None, events: AsyncGenerator[E], send: Send) -> N
     await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
     await _send(b"retry: %d\n\n" % RETRY_MS + _write(first), send)
     async for event in events:
+        if not await is_known_still(scope):
+            await _send(_BYE, send, is_last=True)
+            return
         await _send(_write(event), send)
     await _send(b"", send, is_last=True)
 
@@ -129,6 +134,6 @@ def _read_last_seen(scope: Scope) -> str | None:
     given = find_header(scope, b"last-event-id")
     if not given:
         return None
-    if not _ENTRY_ID.fullmatch(given):
+    if not re.fullmatch(ENTRY_ID, given):
         raise MalformedBodyError("a Last-Event-ID is the id of an event of this stream")
     return given

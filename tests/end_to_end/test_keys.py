@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.guarded import Guarded, add_key
+from tests.guarded import Guarded, add_key, run_guarded
 from tests.harness import ROOT, clean_environment, finish, wait_for
 
 API = "/api/celery"
@@ -58,6 +59,50 @@ def test_keys_come_and_go_with_their_lines(guarded: Guarded) -> None:
         state: Any = admin.get(f"{API}/config").json()["authentication"]
     assert (["keys"], False, 4, []) == (state["kinds"], state["is_insecure"], state["keys"], state["issues"])
     assert ["strangers"] == state["unknown_roles"]
+
+
+def read_to_end(lines: Iterator[str]) -> list[str]:
+    """Read a stream until the gateway ends it; comments and empty lines say nothing."""
+    return [line for line in lines if line and not line.startswith((":", "retry:"))]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_stream_ends_with_its_key(guarded: Guarded) -> None:
+    """It tells nothing of what comes after."""
+    before = guarded.file.read_text()
+    headers = {"X-API-Key": add_key(guarded.file, "viewers")}
+    wait_for("the key", lambda: httpx.get(f"{guarded.url}{API}/tasks", headers=headers).status_code == 200)
+
+    with httpx.stream("GET", f"{guarded.url}{API}/tasks/events", headers=headers, timeout=20) as answer:
+        lines = answer.iter_lines()
+        next(line for line in lines if line == ": heartbeat")
+        guarded.file.write_text(before)
+        wait_for("its end", lambda: httpx.get(f"{guarded.url}{API}/tasks", headers=headers).status_code == 401)
+        with connect(guarded, guarded.keys["operators"]) as operator:
+            operator.post(f"{API}/tasks/launch", json=BODY)
+        told = read_to_end(lines)
+
+    assert ["event: bye", "data: {}"] == told
+
+
+def test_a_stream_ends_when_rights_change(valkey_url: str, tmp_path: Path) -> None:
+    """Whoever follows comes again, and sees what it may see by then."""
+    config = tmp_path / "tasks.yaml"
+    config.write_text((ROOT / "tasks.yaml").read_text())
+    with (
+        run_guarded(tmp_path, config=config, broker_url=f"{valkey_url[:-1]}6") as own,
+        connect(own, own.keys["admin"]) as admin,
+        connect(own, own.keys["viewers"]) as viewer,
+        viewer.stream("GET", f"{API}/tasks/events") as answer,
+    ):
+        lines = answer.iter_lines()
+        next(line for line in lines if line == ": heartbeat")
+        config.write_text(config.read_text().replace("    read: [operators, viewers]", "    read: [operators]"))
+        reloaded = admin.post(f"{API}/config/reload")
+        told = read_to_end(lines)
+
+    assert 200 == reloaded.status_code
+    assert ["event: bye", "data: {}"] == told
 
 
 def test_the_client_sends_a_key(guarded: Guarded, tmp_path: Path) -> None:
