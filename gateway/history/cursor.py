@@ -19,7 +19,7 @@ from gateway.history.sources import Source
 from gateway.launch.task_id import is_task_id
 
 LONGEST: Final = 256
-_STREAM_PLACE = re.compile(r"[0-9]{1,15}-[0-9]{1,15}\.[0-9]{1,3}")
+_STREAM_PLACE = re.compile(r"[1-9][0-9]{0,14}-[0-9]{1,15}\.[0-9]{1,3}")
 _CHAIN_PLACE = re.compile(r"[0-9]{1,9}")
 
 

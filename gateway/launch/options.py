@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from gateway.config.words import show_type
 from gateway.errors import Fault
+from gateway.launch.text import read_text
 
 MAX_DELAY_S = 31_536_000
 
@@ -35,12 +36,12 @@ def read_options(given: dict[str, Any], *, allowed: frozenset[str], strict: bool
     """
     if not given:
         return NO_OPTIONS
-    faults = [fault for name, value in given.items() for fault in _find_faults(name, value, allowed, strict, at)]
+    read, faults = _read_each(given, allowed=allowed, strict=strict, at=at)
     if not faults and given.get("eta") is not None and given.get("countdown_s") is not None:
         faults.append(Fault(pointer=f"{at}/eta", code="conflict", detail="eta and countdown_s exclude each other"))
     if faults:
         raise InvalidOptionsError(tuple(faults))
-    return msgspec.convert(given, LaunchOptions, strict=strict)
+    return LaunchOptions(**read)
 
 
 class InvalidOptionsError(ValueError):
@@ -58,15 +59,28 @@ def start_at(options: LaunchOptions, *, now: datetime) -> datetime | None:
     return options.eta
 
 
-def _find_faults(name: str, value: object, allowed: frozenset[str], strict: bool, at: str) -> list[Fault]:  # noqa: FBT001 - passed on from a keyword
-    pointer = f"{at}/{name.replace('~', '~0').replace('/', '~1')[:128]}"
+def _read_each(
+    given: dict[str, Any], *, allowed: frozenset[str], strict: bool, at: str
+) -> tuple[dict[str, Any], list[Fault]]:
+    read: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for name, value in given.items():
+        pointer = f"{at}/{name.replace('~', '~0').replace('/', '~1')[:128]}"
+        if fault := _find_fault(name, pointer, allowed):
+            faults.append(fault)
+            continue
+        kind = _HINTS[name]
+        try:
+            read[name] = msgspec.convert(value, kind) if strict else read_text(value, kind)
+        except msgspec.ValidationError:
+            faults.append(Fault(pointer=pointer, code="type", detail=f"wanted {show_type(kind)}"))
+    return read, faults
+
+
+def _find_fault(name: str, pointer: str, allowed: frozenset[str]) -> Fault | None:
     if name not in _HINTS:
-        return [Fault(pointer=pointer, code="additionalProperties", detail="no such option", expected=sorted(allowed))]
+        return Fault(pointer=pointer, code="additionalProperties", detail="no such option", expected=sorted(allowed))
     if name not in allowed:
         detail = f"this task type does not let a caller set {name}"
-        return [Fault(pointer=pointer, code="not_allowed", detail=detail, expected=sorted(allowed))]
-    try:
-        msgspec.convert(value, _HINTS[name], strict=strict)
-    except msgspec.ValidationError:
-        return [Fault(pointer=pointer, code="type", detail=f"wanted {show_type(_HINTS[name])}")]
-    return []
+        return Fault(pointer=pointer, code="not_allowed", detail=detail, expected=sorted(allowed))
+    return None

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 _PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _CANONICAL = re.compile(_PATTERN)
-TaskId = Annotated[str, Meta(pattern=rf"^{_PATTERN}\Z", title="an id from a receipt")]
+TaskId = Annotated[str, Meta(pattern=f"^{_PATTERN}$", max_length=36, title="an id from a receipt")]
 _DIGEST_BYTES = 3
 ENTROPY_BYTES = 7
 

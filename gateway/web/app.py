@@ -1,10 +1,12 @@
 """One catalog in, one ASGI app out; built aside, so that a reload can swap whole apps."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from litestar import Litestar, Request, Response
+from litestar import HttpMethod, Litestar, Request, Response, route
 from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
 
 from gateway.ports import Authenticator
 from gateway.web.answers import make_response
@@ -14,12 +16,12 @@ from gateway.web.config import make_config_handlers
 from gateway.web.docs import make_docs_handlers
 from gateway.web.door import TaskDoor
 from gateway.web.following import make_follow_handlers
-from gateway.web.gate import OPEN, Gate, check_handlers, make_guard
+from gateway.web.gate import KNOWN, OPEN, Gate, check_handlers, make_guard
 from gateway.web.health import make_health_handlers
 from gateway.web.history import make_history_handlers
 from gateway.web.launching import LaunchDoor
 from gateway.web.metrics import make_metrics_handlers
-from gateway.web.problems import answer_error, answer_status
+from gateway.web.problems import answer_error, answer_status, refuse_method
 from gateway.web.site import Site
 
 _DETAILS = {
@@ -44,8 +46,9 @@ def build_app(site: Site, authenticator: Authenticator | None = None) -> LaunchD
         *make_audit_handlers(site),
     ]
     check_handlers(handlers)
+    open_paths = [path for each in handlers if each.opt["right"] == OPEN for path in each.paths]
     framework = Litestar(
-        route_handlers=handlers,
+        route_handlers=[*_make_options_handlers(handlers), *handlers],
         guards=[] if authenticator is None else [make_guard(site)],
         exception_handlers={Exception: _answer, HTTPStatus.INTERNAL_SERVER_ERROR: _answer},
         logging_config=None,
@@ -55,8 +58,26 @@ def build_app(site: Site, authenticator: Authenticator | None = None) -> LaunchD
     doors = LaunchDoor(site, TaskDoor(site, framework))
     if authenticator is None:
         return doors
-    open_paths = [path for each in handlers if each.opt["right"] == OPEN for path in each.paths]
     return Gate(site, authenticator, doors, open_paths=open_paths)
+
+
+def _make_options_handlers(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+    """Answer OPTIONS with all methods of a path: the framework's own answer names those of its first handler."""
+    methods: dict[str, set[str]] = {}
+    rights: dict[str, str] = {}
+    for handler in handlers:
+        for path in handler.paths:
+            methods.setdefault(path, {"OPTIONS"}).update(handler.http_methods)
+            rights[path] = OPEN if handler.opt["right"] == OPEN else KNOWN
+    return [_make_options_handler(path, sorted(each), right=rights[path]) for path, each in methods.items()]
+
+
+def _make_options_handler(path: str, methods: Iterable[str], *, right: str) -> HTTPRouteHandler:
+    @route(path, http_method=HttpMethod.OPTIONS, status_code=HTTPStatus.NO_CONTENT, right=right)
+    async def tell_methods() -> Response[None]:
+        return Response(None, status_code=HTTPStatus.NO_CONTENT, headers={"Allow": ", ".join(methods)})
+
+    return tell_methods
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -64,8 +85,6 @@ def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
     if not isinstance(error, HTTPException) or error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return make_response(answer_error(error, scope=scope))
     status = HTTPStatus(error.status_code)
-    detail = _DETAILS.get(status, status.phrase)
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        detail = f"{request.method[:16]} is not allowed here"
-    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
-    return make_response(answer_status(status, detail=detail, scope=scope, headers=headers))
+        return make_response(refuse_method(scope, allow=(error.headers or {})["allow"]))
+    return make_response(answer_status(status, detail=_DETAILS.get(status, status.phrase), scope=scope))

@@ -23,7 +23,8 @@ class AuditQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outcome: Annotated[str, Meta(min_length=1, max_length=64, description="As accepted, or forbidden.")] | None = None
     cursor: (
         Annotated[
-            str, Meta(pattern=r"^[0-9]{1,15}-[0-9]{1,15}\.[0-9]{1,2}\Z", description="The `next_cursor` of a page.")
+            str,
+            Meta(pattern=r"^[1-9][0-9]{0,14}-[0-9]{1,15}\.[0-9]{1,2}\Z", description="The `next_cursor` of a page."),
         ]
         | None
     ) = None

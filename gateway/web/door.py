@@ -16,7 +16,7 @@ from gateway.web.answers import Answer, Receive, Scope, Send, send_answer, write
 from gateway.web.attending import WaitSeconds, attending
 from gateway.web.facts import ROUTE, TASK_ID, WAITING
 from gateway.web.gate import find_view
-from gateway.web.problems import answer_error
+from gateway.web.problems import answer_error, refuse_method
 from gateway.web.reading import read_query
 from gateway.web.site import Site
 from gateway.web.streaming import stream_feed, stream_task
@@ -44,16 +44,16 @@ class TaskDoor:
         """Serve one request."""
         path: str = scope.get("path", "")
         task_id, rest = path[len(self._head) :][:ID_LENGTH], path[len(self._head) + ID_LENGTH :]
-        is_follower = scope.get("method") == "GET" and path.startswith(self._head) and is_task_id(task_id)
-        if is_follower and rest in {"", "/"}:
+        is_get, is_task = scope.get("method") == "GET", path.startswith(self._head) and is_task_id(task_id)
+        if is_get and is_task and rest in {"", "/"}:
             scope[ROUTE], scope[TASK_ID] = self.paths[0], task_id
             await self._answer_status(task_id, scope, receive, send)
-        elif is_follower and rest in {"/events", "/events/"}:
+        elif is_task and rest in {"/events", "/events/"}:
             scope[ROUTE], scope[TASK_ID] = self.paths[1], task_id
-            await stream_task(task_id, self._site, scope, receive, send)
-        elif scope.get("method") == "GET" and path.rstrip("/") == self._feed:
+            await (stream_task(task_id, self._site, scope, receive, send) if is_get else _refuse(scope, send))
+        elif path.rstrip("/") == self._feed:
             scope[ROUTE] = self._feed
-            await stream_feed(self._site, scope, receive, send)
+            await (stream_feed(self._site, scope, receive, send) if is_get else _refuse(scope, send))
         else:
             await self.behind(scope, receive, send)
 
@@ -75,3 +75,7 @@ class TaskDoor:
                     await wait_for_change(task_id, view, watch, site.services, prefix=site.prefix, wait_s=wait_s)
                 )
         return write_json(await follow(task_id, view, site.services, prefix=site.prefix))
+
+
+async def _refuse(scope: Scope, send: Send) -> None:
+    await send_answer(refuse_method(scope, allow="GET"), send)

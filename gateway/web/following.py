@@ -15,6 +15,7 @@ from gateway.flows.revoking import revoke as revoke_task
 from gateway.launch.request import read_retry_body
 from gateway.launch.task_id import is_task_id
 from gateway.web.auditing import note, note_launch
+from gateway.web.door import FollowQuery
 from gateway.web.facts import TASK_ID
 from gateway.web.gate import KNOWN, find_view
 from gateway.web.launching import describe_accepted, read_caller_key
@@ -37,7 +38,7 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
     @get(path, right=KNOWN)
     async def follow(request: Request[Any, Any, Any], task_id: FromPath[str]) -> Response[bytes]:
         _note(task_id, request)
-        read_query(request.scope, NoQuery)
+        read_query(request.scope, FollowQuery)
         view = find_view(request.scope, site)
         return answer(await in_time(follow_task(task_id, view, site.services, prefix=site.prefix), site))
 

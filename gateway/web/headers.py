@@ -3,6 +3,7 @@
 from gateway.launch.idempotency import KEEP_S
 from gateway.web.attending import MAX_WAIT_S
 from gateway.web.launching import KEY_HEADER
+from gateway.web.streaming import ENTRY_ID
 
 KEY = {
     "name": KEY_HEADER,
@@ -23,5 +24,5 @@ LAST_EVENT_ID = {
     "in": "header",
     "required": False,
     "description": "The last event that was seen, on whichever gateway: the stream goes on behind it.",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": ENTRY_ID},
 }

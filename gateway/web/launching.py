@@ -29,7 +29,7 @@ from gateway.web.attending import attending, read_preferred_wait
 from gateway.web.auditing import note_launch, note_refused_item
 from gateway.web.facts import ROUTE, TASK_ID, TASK_TYPE, WAITING
 from gateway.web.gate import find_view
-from gateway.web.problems import Problem, answer_error, answer_status, describe_error, write_allowances
+from gateway.web.problems import Problem, answer_error, describe_error, refuse_method, write_allowances
 from gateway.web.reading import NoQuery, find_header, read_body, read_query, read_query_members
 from gateway.web.site import Site, find_in_path
 from gateway.web.tracing import publishing
@@ -86,7 +86,7 @@ class LaunchDoor:
         reach("received")
         scope[ROUTE] = self._typed if handler == self._launch_one else path.rstrip("/")
         try:
-            answer = await handler(scope, receive) if scope["method"] == "POST" else _refuse_method(scope)
+            answer = await handler(scope, receive) if scope["method"] == "POST" else refuse_method(scope, allow="POST")
         except Exception as error:  # noqa: BLE001 - as at the framework's door: a bug becomes an opaque 500
             answer = answer_error(error, scope=scope)
         reach("before_answer")
@@ -142,9 +142,9 @@ class LaunchDoor:
         view = find_view(scope, site)
         if wish.task_type in view.catalog.task_types:
             scope[TASK_TYPE] = wish.task_type
+        key = read_caller_key(scope, view)
         if is_dry_run:
             return write_json(rehearse(wish, view, site.services))
-        key = read_caller_key(scope, view)
         with publishing(scope) as trace:
             accepted = await launch(wish, view, site.services, prefix=site.prefix, key=key, trace=trace)
         scope[TASK_ID] = accepted.receipt.task_id
@@ -200,11 +200,6 @@ def _read_options(scope: Scope) -> tuple[dict[str, Any], bool]:
     members = read_query_members(scope)
     query = read_query(scope, LaunchQuery, but=OPTION_NAMES)
     return {name: members[name] for name in members.keys() & OPTION_NAMES}, query.dry_run
-
-
-def _refuse_method(scope: Scope) -> Answer:
-    detail = f"{scope['method'][:16]} is not allowed here"
-    return answer_status(HTTPStatus.METHOD_NOT_ALLOWED, detail=detail, scope=scope, headers={"Allow": "POST"})
 
 
 def _show_item(outcome: Accepted | GatewayError, *, scope: Scope) -> BatchItem:

@@ -23,12 +23,14 @@ from gateway.web.operation import Operation
 from gateway.web.operations import OPERATIONS
 from gateway.web.problems import MEDIA_TYPE, Problem
 from gateway.web.refusals import BODY_PROBLEMS, OUTAGE, PROBLEM_WORDS, RATE
+from gateway.web.streaming import EVENT_STREAM
 
 _REFERENCE = "#/components/schemas/"
 _DEFS = "#/$defs/"
 _REFUSALS = (401, 403)
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
 _PATH_WORDS = {"task_id": "The id from the receipt.", "task_type": "A key of the catalog."}
+_PATH_SCHEMAS = {"task_id": {"type": "string", "format": "uuid"}, "task_type": {"type": "string"}}
 
 
 def write_openapi(catalog: Catalog, *, prefix: str, is_guarded: bool = False) -> dict[str, Any]:
@@ -94,8 +96,7 @@ def _write_operation(operation: Operation, schemas: Mapping[Any, Any], *, refusa
     if operation.right == OPEN:
         written["security"] = []
     if operation.body is not None:
-        is_required = any(field.required for field in msgspec.structs.fields(operation.body))
-        written["requestBody"] = {"required": is_required, **_as_json(schemas[operation.body])}
+        written["requestBody"] = {"required": operation.is_body_required, **_as_json(schemas[operation.body])}
     return written
 
 
@@ -164,12 +165,26 @@ def _write_query(kind: type[msgspec.Struct] | None) -> list[dict[str, Any]]:
         return []
     schema = msgspec.json.schema(kind)
     properties = next(iter(schema["$defs"].values()))["properties"]
-    return [{"name": name, "in": "query", "required": False, "schema": each} for name, each in properties.items()]
+    return [
+        {"name": name, "in": "query", "required": False, "schema": _as_text(each)} for name, each in properties.items()
+    ]
+
+
+def _as_text(schema: dict[str, Any]) -> dict[str, Any]:
+    """Describe a value of the query: it has no null, and the patterns of clients no end but `$`."""
+    schema = next((each for each in schema.get("anyOf", ()) if each != {"type": "null"}), schema)
+    return schema | {"pattern": schema["pattern"].replace(r"\Z", "$")} if "pattern" in schema else schema
 
 
 def _write_path_parameters(path: str) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "description": _PATH_WORDS[name], "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": _PATH_WORDS[name],
+            "schema": _PATH_SCHEMAS[name],
+        }
         for name in _PATH_PARAMETER.findall(path)
     ]
 
@@ -182,7 +197,20 @@ def _write_problems(statuses: Iterable[int], schemas: Mapping[Any, Any]) -> dict
 def _write_content(alternatives: list[Any], media_type: str) -> dict[str, Any]:
     if not alternatives:
         return {}
-    return _as_media(alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}, media_type)
+    schema = alternatives[0] if len(alternatives) == 1 else {"anyOf": alternatives}
+    return _as_media(_as_event(schema) if media_type == EVENT_STREAM else schema, media_type)
+
+
+def _as_event(schema: Any) -> dict[str, Any]:
+    """Describe each event of a stream: what OpenAPI 3.1 says of a sequence is said of its items."""
+    data = {"type": "string", "contentMediaType": "application/json"}
+    news = {"event": {"enum": ["status", "final"]}, "data": data | {"contentSchema": schema}, "id": {"type": "string"}}
+    return {
+        "anyOf": [
+            {"type": "object", "properties": news, "required": ["event", "data", "id"]},
+            {"type": "object", "properties": {"event": {"const": "bye"}, "data": data}, "required": ["event", "data"]},
+        ]
+    }
 
 
 def _as_json(schema: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     headers: tuple[Any, ...] = ()
     """The headers that it reads, as OpenAPI's parameters."""
     body: type[Struct] | None = None
+    is_body_required: bool = True
     media_type: str = "application/json"
     answers: dict[str, tuple[Any, ...]]
     """Status to its description and the types that the body may have."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway.catalog.task_type import CatalogEntry
+from gateway.flows.feeding import TaskChange
 from gateway.history.bulk import RetryManyAnswer, RetryManyBody, RevokeManyAnswer, RevokeManyBody
 from gateway.history.page import HistoryPage
 from gateway.launch.batch import BatchBody
@@ -23,7 +24,7 @@ from gateway.web.history import BulkQuery, HistoryQuery
 from gateway.web.launching import BatchAnswer, LaunchQuery
 from gateway.web.operation import Operation
 from gateway.web.refusals import BODY_PROBLEMS, OUTAGE, RATE
-from gateway.web.streaming import FeedQuery
+from gateway.web.streaming import EVENT_STREAM, FeedQuery
 
 OPERATIONS = (
     Operation(
@@ -124,9 +125,9 @@ OPERATIONS = (
         summary="Stream every status that a task comes to, until its final one",
         tag="Tasks",
         headers=(LAST_EVENT_ID,),
-        media_type="text/event-stream",
+        media_type=EVENT_STREAM,
         answers={
-            "200": ("Events `status` and, once and last, `final`, each with a TaskStatus.", str),
+            "200": ("Events `status` and, once and last, `final`; `bye` asks to connect again.", TaskStatus),
             "204": ("The final event has been seen.",),
         },
         problems=(400, 404, 410, 422, *OUTAGE),
@@ -139,8 +140,8 @@ OPERATIONS = (
         tag="Tasks",
         query=FeedQuery,
         headers=(LAST_EVENT_ID,),
-        media_type="text/event-stream",
-        answers={"200": ("Events `status`, each with a TaskChange.", str)},
+        media_type=EVENT_STREAM,
+        answers={"200": ("Events `status`; `bye` asks to connect again.", TaskChange)},
         problems=(400, 422, *OUTAGE),
     ),
     Operation(
@@ -170,6 +171,7 @@ OPERATIONS = (
         tag="Tasks",
         headers=(KEY,),
         body=RetryBody,
+        is_body_required=False,
         answers={"200": ("Accepted under a new id.", Receipt)},
         problems=(404, 409, 410, *BODY_PROBLEMS, RATE, *OUTAGE),
     ),
@@ -232,6 +234,7 @@ OPERATIONS = (
         tag="Catalog",
         is_prefixed=False,
         right=OPEN,
+        media_type="application/schema+json",
         answers={"200": ("A JSON Schema.", dict[str, Any])},
     ),
     Operation(

@@ -132,6 +132,12 @@ def answer_status(status: HTTPStatus, *, detail: str, scope: Scope, headers: dic
     return write_problem(_make(status, instance=scope["path"], code=code, detail=detail), headers)
 
 
+def refuse_method(scope: Scope, *, allow: str) -> Answer:
+    """Answer a method that a path does not have with those that it has."""
+    detail = f"{scope['method'][:16]} is not allowed here"
+    return answer_status(HTTPStatus.METHOD_NOT_ALLOWED, detail=detail, scope=scope, headers={"Allow": allow})
+
+
 def describe_error(error: Exception, *, instance: str) -> Problem | None:
     """Describe one of our errors; None for a bug, which is told to nobody but the log."""
     status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)

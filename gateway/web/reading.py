@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from gateway.config.words import show_type
 from gateway.errors import Fault, MalformedBodyError, RefusedParamsError
+from gateway.launch.text import read_text
 from gateway.schema import check_count, parse_body
 from gateway.web.answers import JSON, Receive, Scope
 from gateway.web.problems import DisconnectedError, TooLargeError, UnsupportedMediaTypeError
@@ -118,15 +119,16 @@ def read_query(scope: Scope, kind: type[Q], *, but: frozenset[str] = frozenset()
         for name in given
         if name not in fields
     ]
+    read: dict[str, Any] = {}
     for name in given.keys() & fields.keys():
         try:
-            msgspec.convert(given[name], fields[name].type, strict=False)
+            read[name] = read_text(given[name], fields[name].type)
         except msgspec.ValidationError:
             detail = f"wanted {show_type(fields[name].type)}"
             faults.append(Fault(pointer=f"/query/{name}", code="type", detail=detail))
     if faults:
         raise RefusedParamsError(tuple(faults))
-    return msgspec.convert(given, kind, strict=False)
+    return kind(**read)
 
 
 def read_query_members(scope: Scope) -> dict[str, str]:

@@ -98,6 +98,7 @@ async def test_options_are_refused_in_plain_words(http: httpx.AsyncClient) -> No
     by_name = await http.post(f"{API}/tasks/launch", json=body)
     by_path = await http.post(f"{API}/tasks/launch/shop.order", params=options, json={"item": "tea"})
     odd_flag = await http.post(f"{API}/tasks/launch?dry_run=perhaps", json=body)
+    number = await http.post(f"{API}/tasks/launch/shop.order?eta=1795625062", json={"item": "tea"})
 
     for answer, at in ((by_name, "/options"), (by_path, "/query")):
         assert wanted == {fault["pointer"].removeprefix(f"{at}/"): fault["detail"] for fault in answer.json()["errors"]}
@@ -105,6 +106,7 @@ async def test_options_are_refused_in_plain_words(http: httpx.AsyncClient) -> No
         (fault["pointer"], fault["detail"]) for fault in odd_flag.json()["errors"]
     ]
     assert "the request has 1 fault" == odd_flag.json()["detail"]
+    assert [wanted["eta"]] == [fault["detail"] for fault in number.json()["errors"]]
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,22 @@ def post(path: str, content: bytes | str, headers: dict[str, str] = JSON) -> dic
         pytest.param(post("/tasks/launch?dry_run=x", "{}"), 422, "refused_params", id="ill-typed query member"),
         pytest.param({"method": "GET", "url": f"{API}/stats?a=%ff"}, 400, "malformed_body", id="query not UTF-8"),
         pytest.param({"method": "GET", "url": f"{API}/tasks?tag=a&tag=b"}, 422, "refused_params", id="query twice"),
+        pytest.param({"method": "GET", "url": f"{API}/tasks/*?wait_s=1"}, 404, "unknown_task", id="wait for no id"),
+        pytest.param({"method": "GET", "url": f"{API}/tasks/history?since=5"}, 422, "refused_params", id="no moment"),
+        pytest.param({"method": "GET", "url": f"{API}/tasks/history?since=null"}, 422, "refused_params", id="null"),
+        pytest.param({"method": "GET", "url": f"{API}/audit?cursor=0-0.0"}, 422, "refused_params", id="no place"),
+        pytest.param(
+            {"method": "POST", "url": f"{API}/tasks/events"}, 405, "method_not_allowed", id="post to the feed"
+        ),
+        pytest.param(
+            {"method": "DELETE", "url": f"{API}/tasks/{UNKNOWN_ID}/events"}, 405, "method_not_allowed", id="no stream"
+        ),
+        pytest.param(
+            post("/tasks/launch/shop.order?dry_run=true", '{"item": "tea"}', JSON | {"Idempotency-Key": "a b"}),
+            400,
+            "malformed_body",
+            id="no key, in a dry run",
+        ),
     ],
 )
 async def test_every_failure_has_the_one_shape(
@@ -70,6 +86,25 @@ async def test_every_failure_has_the_one_shape(
     assert {"type", "title", "status", "detail", "instance", "code"} <= problem.keys()
     assert (status, f"urn:task-gateway:problem:{code}") == (problem["status"], problem["type"])
     assert not backend.published
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/tasks", "GET, OPTIONS"),
+        ("/tasks/launch", "POST"),
+        ("/tasks/events", "GET"),
+        (f"/tasks/{UNKNOWN_ID}", "DELETE, GET, OPTIONS"),
+        (f"/tasks/{UNKNOWN_ID}/events", "GET"),
+        (f"/tasks/{UNKNOWN_ID}/retry", "OPTIONS, POST"),
+    ],
+)
+async def test_every_method_of_a_path_is_told(http: httpx.AsyncClient, path: str, methods: str) -> None:
+    """To whoever asks for them, and to whoever sends another."""
+    asked, refused = await http.options(API + path), await http.patch(API + path)
+
+    assert [methods] * 2 == [", ".join(sorted(each.headers["Allow"].split(", "))) for each in (asked, refused)]
+    assert 405 == refused.status_code
 
 
 async def test_every_fault_of_a_body_is_told_at_once(http: httpx.AsyncClient) -> None:
