@@ -7,13 +7,15 @@ CONFIG ?= tasks.yaml
 
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := .venv-tools
+FUZZER := .venv-fuzz
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
-COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11
+COMPILE := $(TOOLS)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint format lock sbom audit docs-assets chaos bench clean
+.PHONY: help install run test lint format lock sbom audit docs-assets chaos fuzz bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,22 +53,25 @@ format: $(STAMP) ## Format the code and fix what can be fixed
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-$(BIN)/uv: $(STAMP)
-	@$(PIP) install uv
+# What looks after the dependencies is none of them.
+$(TOOLS)/.installed: requirements/tools.txt
+	@$(PYTHON) -m venv --clear $(TOOLS)
+	@$(TOOLS)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps --require-hashes -r $<
 	@touch $@
 
-lock: $(BIN)/uv ## Lock the requirements again, with hashes
+lock: $(TOOLS)/.installed ## Lock the requirements again, with hashes
 	$(COMPILE) requirements/runtime.in -o requirements/runtime.txt
 	$(COMPILE) -c requirements/runtime.txt requirements/development.in -o requirements/development.txt
+	$(COMPILE) -c requirements/development.txt requirements/fuzzing.in -o requirements/fuzzing.txt
+	$(COMPILE) requirements/tools.in -o requirements/tools.txt
 
-sbom: $(BIN)/uv ## Write the bill of materials of the runtime, as CycloneDX, to dist/sbom.json
+sbom: $(TOOLS)/.installed ## Write the bill of materials of the runtime, as CycloneDX, to dist/sbom.json
 	@mkdir -p dist
-	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements/runtime.txt \
-		--output-reproducible --of JSON -o dist/sbom.json
+	@$(TOOLS)/bin/cyclonedx-py requirements requirements/runtime.txt --output-reproducible --of JSON -o dist/sbom.json
 	@echo dist/sbom.json
 
-audit: $(BIN)/uv ## Look up known vulnerabilities of what is locked, at PyPI
-	$(BIN)/uv tool run --quiet pip-audit==2.10.1 -r requirements/runtime.txt --disable-pip --require-hashes --strict --progress-spinner off
+audit: $(TOOLS)/.installed ## Look up known vulnerabilities of what is locked, at PyPI
+	$(TOOLS)/bin/pip-audit -r requirements/runtime.txt --disable-pip --require-hashes --strict --progress-spinner off
 
 SWAGGER_UI := 5.35.0
 
@@ -84,9 +89,25 @@ chaos: $(STAMP) ## Run the fault tests at length (CHAOS_KILLS, CHAOS_LAUNCHES, C
 		CHAOS_BROKER_KILLS=$${CHAOS_BROKER_KILLS:-20} CHAOS_ATTACKS=$${CHAOS_ATTACKS:-200} CHAOS_RELOADS=$${CHAOS_RELOADS:-500} \
 		$(BIN)/python -m pytest tests/faults tests/end_to_end/test_reload.py -s
 
+FUZZ_TARGETS := yaml body cursor key query
+
+# Beside what the tests need: a plugin of pytest and instrumented code have no place in their environment.
+$(FUZZER)/.installed: requirements/development.txt requirements/fuzzing.txt
+	@$(PYTHON) -m venv --clear $(FUZZER)
+	@$(FUZZER)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps --require-hashes -r requirements/development.txt
+	@$(FUZZER)/bin/python -m pip --disable-pip-version-check --no-input -qq install --no-deps --require-hashes -r requirements/fuzzing.txt
+	@touch $@
+
+fuzz: $(FUZZER)/.installed ## Attack the parsers with atheris, then real gateways with schemathesis (FUZZ_S, FUZZ_EXAMPLES)
+	@mkdir -p dist/fuzz
+	@set -e; for target in $(FUZZ_TARGETS); do echo "== $$target"; mkdir -p "dist/fuzz/$$target"; \
+		$(FUZZER)/bin/python -m tests.fuzz.parsers $$target -max_total_time=$${FUZZ_S:-120} -timeout=5 -rss_limit_mb=2048 -verbosity=0 \
+			-artifact_prefix=dist/fuzz/ "dist/fuzz/$$target" tests/data/valid tests/data/invalid; done
+	@$(FUZZER)/bin/python -m tests.fuzz.api $${FUZZ_EXAMPLES:-40}
+
 bench: $(STAMP) ## Run every benchmark
 	@set -e; for file in $(sort $(filter-out benchmarks/_%,$(wildcard benchmarks/*.py))); do echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean: ## Remove the virtual environment and every cache
-	rm -rf $(VENV) dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(TOOLS) $(FUZZER) dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

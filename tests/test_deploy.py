@@ -11,7 +11,8 @@ import yaml
 
 from gateway.metrics.families import FAMILIES, Family
 
-DEPLOY = Path(__file__).parents[1] / "deploy"
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "deploy"
 RULES = yaml.safe_load((DEPLOY / "alerts.yaml").read_text())["groups"]
 DASHBOARD = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
 OUTER_LABELS = frozenset({"instance", "job"})
@@ -108,3 +109,47 @@ def test_every_metric_is_in_the_documentation() -> None:
     assert [] == [
         name for name, family in names.items() if any(f"`{each}`" not in rows[name] for each in family.labels)
     ]
+
+
+def test_every_service_of_ours_runs_with_nothing_to_spare() -> None:
+    """On a read-only root, without capabilities and ways to get any, and none as root or with the engine's socket."""
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    ours = {name: each for name, each in services.items() if each["image"] == "task-gateway"}
+
+    assert {"gateway", "keys", "worker"} == ours.keys()
+    for each in ours.values():
+        assert (True, ["ALL"], ["no-new-privileges:true"]) == (
+            each["read_only"],
+            each["cap_drop"],
+            each["security_opt"],
+        )
+        assert set() == {"cap_add", "devices", "network_mode", "pid", "privileged", "user"} & each.keys()
+        assert not any("docker.sock" in volume for volume in each.get("volumes", ()))
+
+
+def test_the_gateway_of_the_compose_file_wants_keys() -> None:
+    """Its first key is there before it starts; its port is this machine's, and it can write neither keys nor tasks."""
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    gateway, keys = services["gateway"], services["keys"]
+
+    assert ["gateway"] == [name for name, each in services.items() if "ports" in each]
+    assert ["127.0.0.1:8000:8000"] == gateway["ports"]
+    assert keys["command"][-1] == gateway["environment"]["GATEWAY_API_KEYS_FILE"]
+    assert "service_completed_successfully" == gateway["depends_on"]["keys"]["condition"]
+    assert all(volume.endswith(":ro") for volume in gateway["volumes"])
+    assert not [name for each in services.values() for name in each.get("environment", ()) if "INSECURE" in name]
+
+
+def test_the_image_runs_as_nobody_of_note() -> None:
+    """A number above those of a machine's users, which owns nothing but the folder for keys; it starts with no key and no way around one."""
+    stages = (ROOT / "Dockerfile").read_text().split("\nFROM ")
+    said = [line for line in stages[-1].splitlines() if not line.startswith("#")]
+    users = [line.split()[1] for line in said if line.startswith("USER ")]
+
+    assert ["10001:10001"] == users
+    assert said.index("USER 10001:10001") < next(i for i, line in enumerate(said) if line.startswith("ENTRYPOINT"))
+    assert ["RUN install -d -o 10001 -g 10001 -m 0700 /var/lib/gateway"] == [
+        each for each in said if "-o 10001" in each
+    ]
+    assert not [line for line in said if line.startswith("ADD ") or "--chown" in line or "INSECURE" in line]
+    assert not re.search(r"(KEY|TOKEN|PASSWORD|SECRET)\w*=", "\n".join(stages))
