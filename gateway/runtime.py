@@ -157,9 +157,9 @@ class Runtime:
         unknown = tuple(sorted(self._credentials.list_roles() - declared))
         return replace(self._credentials.describe(), unknown_roles=unknown)
 
-    async def _dispatch(self, scope: Any, receive: Any, send: Any) -> None:
+    def _dispatch(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
         """Serve a request with the app of the moment it came in, whatever is installed meanwhile."""
-        await self._served.app(scope, receive, send)
+        return self._served.app(scope, receive, send)
 
     def _build(self, catalog: Catalog) -> Callable[[], None]:
         served = self._make_served(catalog)

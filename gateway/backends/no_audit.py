@@ -9,8 +9,11 @@ from gateway.access.deed import Deed
 class NoAudit:
     """Forgets at once."""
 
-    def note(self, deed: Deed, *, params: Mapping[str, Any] | None = None) -> None:
+    def note(self, deed: Deed) -> None:
         """Keep nothing."""
+
+    def sign(self, params: Mapping[str, Any]) -> str | None:
+        """Need no digest."""
 
     async def read(self, before: str | None) -> list[tuple[str, Deed]]:  # noqa: ARG002 - the port's
         """Find nothing."""

@@ -28,7 +28,7 @@ async def publish(
 
     Raises: LedgerUnavailableError when some are, and nobody can tell whether they happened before.
     """
-    if not any(offer.launch.warnings for offer in offers):
+    if not [offer for offer in offers if offer.launch.warnings]:
         return await _publish(offers, services, due=due, all_or_nothing=all_or_nothing)
     refused: dict[int, Outcome] = {
         index: await refuse(offer, refusal, services)
@@ -49,9 +49,10 @@ async def _publish(offers: Sequence[Offer], services: Services, *, due: float, a
     else:
         outcomes = await _publish_by(due, offers, services, all_or_nothing=all_or_nothing)
     for _ in range(ROUNDS):
-        holders = {holder for outcome in outcomes if isinstance(outcome, Held) for holder in outcome.holders}
-        if not holders:
+        held = [outcome for outcome in outcomes if isinstance(outcome, Held)]
+        if not held:
             break
+        holders = {holder for outcome in held for holder in outcome.holders}
         finished = await _find_finished(holders, services, due=due)
         again = _choose_again(offers, outcomes, finished, all_or_nothing=all_or_nothing)
         if not again:

@@ -252,8 +252,11 @@ class Workers(Protocol):
 class Audit(Protocol):
     """Keeps who did what, a bounded number of records."""
 
-    def note(self, deed: Deed, *, params: Mapping[str, Any] | None = None) -> None:
-        """Take a deed, and never wait; of `params`, which hold nothing secret, a digest is kept."""
+    def note(self, deed: Deed) -> None:
+        """Take a deed, and never wait."""
+
+    def sign(self, params: Mapping[str, Any]) -> str | None:
+        """Return the digest of params, which hold nothing secret, for a deed; None where none is kept."""
 
     async def read(self, before: str | None) -> list[tuple[str, Deed]]:
         """Return the next records behind a position, the newest first, each with its own; none at the end."""

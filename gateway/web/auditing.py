@@ -4,7 +4,7 @@ What comes in: ASGI; what handlers note of what they did; the code of a problem.
 No value of a request is in them. It never waits, and a request that only reads passes it by.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ class Auditor:
         clock: Callable[[], datetime],
     ) -> None:
         self._app = app
-        self._audit = audit
+        self.audit = audit
         self._trusted = trusted
         self._clock = clock
         tasks, task = f"{prefix}/tasks", f"{prefix}/tasks/{{task_id}}"
@@ -60,9 +60,7 @@ class Auditor:
             if (code := scope.get(CODE)) is not None:
                 self._tell_refusal(scope, code)
 
-    def tell(
-        self, scope: Scope, action: Action, outcome: str, *, params: Mapping[str, Any] | None = None, **known: Any
-    ) -> None:
+    def tell(self, scope: Scope, action: Action, outcome: str, **known: Any) -> None:
         """Hand on a deed of a request; `known` are members of it."""
         deed = Deed(
             at=self._clock(),
@@ -73,7 +71,7 @@ class Auditor:
             outcome=outcome,
             **known,
         )
-        self._audit.note(deed, params=params)
+        self.audit.note(deed)
 
     def _tell_refusal(self, scope: Scope, code: str) -> None:
         route: str = scope.get(ROUTE) or ""
@@ -89,8 +87,8 @@ def note_launch(scope: Scope, action: Action, accepted: Accepted) -> None:
     if auditor is not None:
         receipt, launch = accepted.receipt, accepted.launch
         outcome = REPLAYED if accepted.is_replay else JOINED if receipt.is_joined else ACCEPTED
-        params = None if launch is None else launch.public_params
-        auditor.tell(scope, action, outcome, params=params, task_type=receipt.task_type, task_id=receipt.task_id)
+        digest = None if launch is None else auditor.audit.sign(launch.public_params)
+        auditor.tell(scope, action, outcome, task_type=receipt.task_type, task_id=receipt.task_id, params_digest=digest)
 
 
 def note_refused_item(scope: Scope, code: str) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from gateway.errors import SettingsError
 from gateway.web.answers import Receive, Scope, Send
+from gateway.web.reading import read_fields
 
 KEPT_S: Final = 600
 """How long a browser need not ask again."""
@@ -70,4 +71,4 @@ def read_origins(text: str) -> tuple[str, ...]:
 
 
 def _find(scope: Scope, name: bytes) -> bytes:
-    return next((value for each, value in scope["headers"] if each == name), b"")
+    return read_fields(scope).get(name, b"")

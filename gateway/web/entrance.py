@@ -6,7 +6,7 @@ what logs, metrics and traces are made of. It costs a few microseconds in all, a
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final, Protocol
@@ -17,6 +17,7 @@ from gateway.launch.trace import Trace, read_trace
 from gateway.ports import Tally
 from gateway.web.answers import Receive, Scope, Send
 from gateway.web.facts import CALLER, CODE, REFUSED, REQUEST_ID, ROUTE, SPAN, TASK_ID, TRACE
+from gateway.web.reading import read_fields
 
 UNMATCHED: Final = "unmatched"
 """The route of whatever has none."""
@@ -111,14 +112,14 @@ class Entrance:
 
     def _name(self, scope: Scope) -> str:
         """Take the caller's name for its request, if it is a sound one."""
-        for name, value in scope["headers"]:
-            if name == b"x-request-id" and _REQUEST_ID.match(value):
-                return str(value, "ascii")
+        given = read_fields(scope).get(b"x-request-id")
+        if given is not None and _REQUEST_ID.match(given):
+            return str(given, "ascii")
         self._count += 1
         return f"{self._head}{self._count:x}"
 
     def _begin_trace(self, scope: Scope) -> None:
-        trace = find_trace(scope["headers"])
+        trace = find_trace(scope)
         if self._tracer is not None:
             scope[SPAN] = self._tracer.begin(trace, method=_name_method(scope))
         elif trace is not None:
@@ -156,12 +157,12 @@ def _name_method(scope: Scope) -> str:
     return method if method in METHODS else OTHER
 
 
-def find_trace(headers: Collection[tuple[bytes, bytes]]) -> Trace | None:
+def find_trace(scope: Scope) -> Trace | None:
     """Find the trace that a request is part of; none where it names two."""
-    parents = [value for name, value in headers if name == b"traceparent"]
-    if len(parents) != 1:
+    parent = read_fields(scope).get(b"traceparent")
+    if parent is None or [name for name, _ in scope["headers"]].count(b"traceparent") > 1:
         return None
-    return read_trace(parents[0], b",".join([value for name, value in headers if name == b"tracestate"]))
+    return read_trace(parent, b",".join([value for name, value in scope["headers"] if name == b"tracestate"]))
 
 
 class _Passage:

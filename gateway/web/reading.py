@@ -12,6 +12,7 @@ from gateway.errors import Fault, MalformedBodyError, RefusedParamsError
 from gateway.launch.text import read_text
 from gateway.schema import check_count, parse_body
 from gateway.web.answers import JSON, Receive, Scope
+from gateway.web.facts import FIELDS
 from gateway.web.problems import DisconnectedError, TooLargeError, UnsupportedMediaTypeError
 
 Q = TypeVar("Q", bound=Struct)
@@ -72,12 +73,18 @@ def _bound(body: bytes, max_bytes: int) -> bytes:
     return body
 
 
+def read_fields(scope: Scope) -> dict[bytes, bytes]:
+    """Return the header fields of a request by their names in small letters; of those with one name the first."""
+    fields: dict[bytes, bytes] | None = scope.get(FIELDS)
+    if fields is None:
+        fields = scope[FIELDS] = dict(reversed(scope["headers"]))
+    return fields
+
+
 def find_header(scope: Scope, name: bytes) -> str | None:
     """Return the first header of a name in small letters, or None."""
-    for each, value in scope["headers"]:
-        if each == name:
-            return str(value, "latin-1")
-    return None
+    value = read_fields(scope).get(name)
+    return None if value is None else str(value, "latin-1")
 
 
 async def read_json(request: Request[Any, Any, Any], *, bounds: Bounds, empty: Any = None) -> Any:

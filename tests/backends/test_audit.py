@@ -53,7 +53,7 @@ async def test_deeds_are_found_the_newest_first(kept: tuple[RedisAudit, Redis]) 
     """Page by page; the stream expires, and holds no value."""
     audit, client = kept
     for number in range(450):
-        audit.note(deed(number), params={"company": "hunter2"})
+        audit.note(deed(number, params_digest=audit.sign({"company": "hunter2"})))
     await audit.write()
 
     found = await audit.read(None)
@@ -74,7 +74,7 @@ async def test_the_digest_tells_params_apart_and_needs_the_key_of_the_deployment
     """In whatever order they come."""
     audit, _ = kept
     for params in ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": 3}):
-        audit.note(deed(), params=params)
+        audit.note(deed(params_digest=audit.sign(params)))
     await audit.write()
 
     third, second, first = [each.params_digest for _, each in await audit.read(None)]

@@ -28,6 +28,13 @@ def read(guarded: Guarded, marker: str) -> list[dict[str, Any]]:
     return [each for each in items if each["request_id"].startswith(marker)][::-1]
 
 
+def count_lines(guarded: Guarded, marker: str) -> int:
+    """Count the records in the log that are of such requests."""
+    whole = (guarded.file.parent / "gateway.log").read_text().rpartition("\n")[0]
+    lines = [json.loads(each) for each in whole.splitlines()]
+    return sum(each["event"] == "audit" and each["request_id"].startswith(marker) for each in lines)
+
+
 def test_every_deed_and_every_refusal_is_on_record(guarded: Guarded) -> None:
     """With its caller, its address and its outcome, and with no value; in the log, too."""
     with connect(guarded, "operators") as operator, connect(guarded, "viewers") as viewer:

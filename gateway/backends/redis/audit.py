@@ -64,14 +64,19 @@ class RedisAudit:
         self._strangers: dict[str, Deed] = {}
         self._lines: deque[bytes] = deque()
 
-    def note(self, deed: Deed, *, params: Mapping[str, Any] | None = None) -> None:
+    def note(self, deed: Deed) -> None:
         """Take a deed; it is written soon."""
         if deed.outcome == UNKNOWN:
             self._note_stranger(deed)
         elif len(self._noted) < MOST_HELD:
-            self._noted.append(_ENCODER.encode(deed if params is None else self._sign(deed, params)))
+            self._noted.append(_ENCODER.encode(deed))
         else:
             self.lost += 1
+
+    def sign(self, params: Mapping[str, Any]) -> str | None:
+        """Return the digest of params; whatever was launched has an id, for which the deployment's key was asked already."""
+        identity = self._ledger.known_identity
+        return None if identity is None else digest_params(params, identity=identity)
 
     async def read(self, before: str | None) -> list[tuple[str, Deed]]:
         """Return the next records behind a position, the newest first, each with its own; none at the end.
@@ -111,11 +116,6 @@ class RedisAudit:
         self._strangers[origin] = (
             replace(deed, origin=origin) if known is None else replace(known, count=known.count + 1)
         )
-
-    def _sign(self, deed: Deed, params: Mapping[str, Any]) -> Deed:
-        """Add the digest of params; whatever was launched has an id, for which the deployment's key was asked already."""
-        identity = self._ledger.known_identity
-        return deed if identity is None else replace(deed, params_digest=digest_params(params, identity=identity))
 
     def _take_noted(self) -> None:
         strangers, self._strangers = self._strangers, {}

@@ -21,21 +21,31 @@ local function name_list(queue, priority)
 end
 
 -- A row begins with what is read here; see `LedgerEntry`.
-local function find_list(row)
-    local rest = string.sub(row, 1, #AT_MOST_ONCE) == AT_MOST_ONCE and string.sub(row, #AT_MOST_ONCE + 2) or string.sub(row, 2)
+local function read_head(head)
+    local rest = string.sub(head, 1, #AT_MOST_ONCE) == AT_MOST_ONCE and string.sub(head, #AT_MOST_ONCE + 2) or string.sub(head, 2)
     local queue, behind = string.match(rest, '^"queue":"([^"\\]*)",()')
-    if not queue then return nil end
-    return name_list(queue, tonumber(string.match(rest, '^"priority":(%d+)', behind) or 0)), queue
+    if not queue then return {} end
+    return {list = name_list(queue, tonumber(string.match(rest, '^"priority":(%d+)', behind) or 0)), queue = queue}
+end
+
+-- Few heads are different, and reading one costs more than all else that is done for a task.
+local places = {}
+
+local function find_place(row)
+    local head = string.match(row, '^.-"task_id"') or ''
+    local place = places[head] or read_head(head)
+    places[head] = place
+    return place
 end
 
 local function has_left(id, row)
-    local list, queue = find_list(row)
-    if not list or seen[id] then return false end
-    if not horizons[list] then
-        unsurveyed[queue] = true
+    local place = find_place(row)
+    if not place.list or seen[id] then return false end
+    if not horizons[place.list] then
+        unsurveyed[place.queue] = true
         return false
     end
-    return id < horizons[list]
+    return id < horizons[place.list]
 end
 
 local missing = {}
