@@ -38,10 +38,10 @@ $(STAMP): requirements/development.txt pyproject.toml
 run: $(STAMP) ## Start the demo: Valkey, a worker and the gateway (HOST, PORT, CONFIG)
 	@exec $(BIN)/python -m gateway dev --config "$(CONFIG)" --host "$(HOST)" --port "$(PORT)"
 
-# Most tests wait for processes of their own, so that two cores bear more than two of them.
-test: $(STAMP) ## Run the whole test suite: most of it on four processes, then what is held to a time on two
+# Most tests wait for processes of their own, so that two cores bear more than two of them; the timed ones wait most of the time.
+test: $(STAMP) ## Run the whole test suite: most of it on four processes, then what is held to a time on three
 	@$(BIN)/python -m pytest -n 4 --dist loadfile -m "not timed"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m timed
+	@$(BIN)/python -m pytest -n 3 --dist loadfile -m timed
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff check
