@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from gateway.metrics.cells import Row
 from gateway.metrics.families import Family
-from gateway.metrics.sums import Rows
+from gateway.metrics.sums import Rows, give_way
 
 END: Final = b"# EOF\n"
 
@@ -46,7 +46,7 @@ class Page:
             self._heads[family.name] = self._write_plainly(_make_metric(family))
         yield self._heads[family.name]
         before, now = self._written.get(family.name, {}), dict[tuple[str, ...], _Written]()
-        for labels, row in rows.items():
+        for labels, row in give_way(rows.items()):
             written = before.get(labels)
             if written is None or written.row is not row:
                 template = self._make_template(family, labels) if written is None else written.template

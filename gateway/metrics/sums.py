@@ -4,11 +4,16 @@ What comes in: the counts of each process. What goes out: one row for each serie
 so that whoever made a text of it can tell without looking.
 """
 
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar
 
 from gateway.metrics.cells import Counts, Row, Series
 
+AT_ONCE: Final = 32
+"""Series that are looked at in one go: some 10 microseconds."""
+T = TypeVar("T")
 Rows = Mapping[tuple[str, ...], Row]
 """The numbers of a metric, by the values of its labels."""
 
@@ -31,4 +36,12 @@ class Sums:
     def _find_changed(self, process: Counts) -> Iterator[Series]:
         now, before = process.numbers, self._before.get(process.place, b"")
         self._before[process.place] = now
-        return (series for series, span in process.spans.items() if now[span] != before[span])
+        return (series for series, span in give_way(process.spans.items()) if now[span] != before[span])
+
+
+def give_way(items: Iterable[T]) -> Iterator[T]:
+    """Pass items on, and Python's lock every few of them: else the loop of whoever serves gets it only after its own time."""
+    for number, item in enumerate(items):
+        if number % AT_ONCE == 0:
+            time.sleep(0)
+        yield item
