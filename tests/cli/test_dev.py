@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from celery import Celery
 
@@ -64,7 +65,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
     yield start_one
     for demo in demos:
         for process in demo.find_processes():
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         demo.popen.wait(5)
         demo.close()
 
