@@ -1,5 +1,5 @@
--- Ask whether a delivery may run, and take it if so. Begins as `tell.lua`, `settle.lua`, `note_run.lua` and
--- `claims.lua`.
+-- Ask whether a delivery may run, and take it if so. Begins as `tell.lua`, `settle.lua`, `note_run.lua`,
+-- `claims.lua` and `settle_uncounted.lua`.
 --
 -- ARGV: the ledger's prefix; the task's id; the token of this run; the lease in milliseconds; the worker; the moment; how
 -- often Celery has retried the task.
@@ -18,11 +18,11 @@ if claim and claim.token ~= token then
 end
 if redis.call('EXISTS', prefix .. 'revoke:' .. id) == 1 then
     local value = cjson.encode({status = 'REVOKED', finished_at = moment, worker = worker})
-    settle(prefix, id, value, 'REVOKED')
+    settle_uncounted(prefix, id, value, 'REVOKED')
     return {'revoked'}
 end
 if claim and claim.token ~= token and not is_free(claim) and runs_at_most_once(prefix, id) then
-    settle(prefix, id, write_unknown(claim, moment), 'UNKNOWN')
+    settle_uncounted(prefix, id, write_unknown(claim, moment), 'UNKNOWN')
     return {'spent'}
 end
 write_claim(prefix, id, token, lease_ms, retries, worker, left_ms)

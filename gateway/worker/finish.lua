@@ -1,4 +1,5 @@
--- Write down what became of a run, and free its claim. Begins as `tell.lua`, `settle.lua` and `claims.lua`.
+-- Write down what became of a run, and free its claim. Begins as `tell.lua`, `settle.lua`, `claims.lua` and
+-- `settle_uncounted.lua`.
 --
 -- ARGV: the ledger's prefix; the task's id; the token of the run, or '' for a worker that speaks of a run which cannot do so
 -- itself; the worker; how often Celery has retried the task; a word: SUCCESS, FAILURE or REVOKED with the end as JSON behind
@@ -21,10 +22,5 @@ if holders[word] then
     write_claim(prefix, id, holders[word], -now_ms, word == 'RETRY' and retries + 1 or retries, worker, left_ms)
     return 1
 end
-if settle(prefix, id, value, word) then
-    -- No worker counts for metrics; a gateway takes it from here. What none takes is bounded, and goes away.
-    redis.call('RPUSH', prefix .. 'uncounted', id)
-    redis.call('LTRIM', prefix .. 'uncounted', -100000, -1)
-    redis.call('EXPIRE', prefix .. 'uncounted', 86400)
-end
+settle_uncounted(prefix, id, value, word)
 return 1

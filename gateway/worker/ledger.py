@@ -13,7 +13,10 @@ from typing import Any, Final, NamedTuple
 from redis import Redis
 
 _PACKAGE: Final = files("gateway")
-_SHARED: Final = tuple(f"backends/redis/{name}.lua" for name in ("tell", "settle", "note_run", "claims"))
+_SHARED: Final = (
+    *(f"backends/redis/{name}.lua" for name in ("tell", "settle", "note_run", "claims")),
+    "worker/settle_uncounted.lua",
+)
 
 
 class Run(NamedTuple):

@@ -55,6 +55,13 @@ def ask_not_to_run(redis: Redis, task_id: str) -> None:
     redis.set(f"gateway:revoke:{task_id}", json.dumps({"requested_at": "2026-11-25T10:00:00Z"}), ex=60)
 
 
+def count_ends(place: Place, task_type: str, outcome: str) -> int:
+    """Return how many ends the metrics count."""
+    series = f'gateway_finished_total{{outcome="{outcome}",task_type="{task_type}"}} '
+    lines = place.http.get("/metrics").text.splitlines()
+    return sum(int(float(line.removeprefix(series))) for line in lines if line.startswith(series))
+
+
 def test_two_deliveries_are_one_run_in_every_pool(place: Place, redis: Redis) -> None:
     """Of a task that has ended, of one that runs, of one that is retried; one that is revoked in the ledger never runs."""
     with ThreadPoolExecutor(len(POOLS)) as threads:
@@ -81,6 +88,7 @@ def deliver_twice(place: Place, redis: Redis, pool: str) -> None:
     assert ends[quick]["worker"].startswith(f"{pool}@")
     assert ends[retried]["retries"] == 2
     assert 0 == redis.exists(*(f"gateway:claim:{each}" for each in tasks))
+    wait_for("a count of what was refused", lambda: count_ends(place, f"note_{pool}", "REVOKED") == 1)
 
 
 def test_a_dead_workers_task_is_taken_over_after_its_lease(place: Place, redis: Redis) -> None:
@@ -103,6 +111,7 @@ def test_a_dead_workers_task_is_taken_over_after_its_lease(place: Place, redis: 
     assert run_again["worker"].startswith("heir@")
     assert 1 == len(place.read_starts(once))
     assert "dying@" in unknown["error"]["message"]
+    wait_for("a count of what was given up", lambda: count_ends(place, "once", "UNKNOWN") == 1)
 
 
 def test_a_task_says_how_far_it_is_stops_when_asked_and_has_an_end_if_it_is_killed(place: Place) -> None:
