@@ -1,6 +1,7 @@
 """RabbitMQ with the ledger in Redis: a launch is a fact once it is recorded, and leaves when the broker is there."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,10 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+from amqp import Message
 from kombu import Connection, Queue
 
 from gateway.demo.valkey import embedded_valkey
-from tests.end_to_end.stopping import Place
+from tests.end_to_end.stopping import Place, kill
 from tests.flood import flood, post
 from tests.harness import find_listener, finish, run_gateway, run_worker, suspended, wait_for
 from tests.rabbitmq import run_rabbitmq
@@ -108,6 +110,39 @@ def test_workers_that_start_later_are_told_of_revokes(tmp_path: Path, ledger: st
     assert after["revocation"]["confirmed_at"]
     assert "asked 1 live worker to stop it with SIGKILL" == stopping["message"]
     assert {other, running} == place.find_started()
+
+
+def copy_messages(url: str, queue: str) -> None:
+    """Put a second copy of every message that waits behind all of them."""
+    with Connection(url) as connection, connection.channel() as channel:
+        messages = list(iter(lambda: channel.basic_get(queue, no_ack=True), None))
+        for message in 2 * messages:
+            channel.basic_publish(Message(message.body, **message.properties), routing_key=queue)
+
+
+def test_the_worker_kit_makes_it_exact(tmp_path: Path, ledger: str, node: str) -> None:
+    """Two messages of a task are one run; what a worker dies with RabbitMQ delivers at once, and it waits for the claim's end."""
+    place = Place(tmp_path, node, ledger_url=ledger)
+    kit = {"FAULTS_KIT": json.dumps({"lease_s": 1.0}), "FAULTS_LATE": "1", "FAULTS_SILENT": "1"}
+    with Connection(node) as connection:
+        connection.channel().queue_delete("faults")
+    with place.gateway():
+        doubled = place.launch()
+        copy_messages(node, "faults")
+        with place.worker("-c", "2", name="dying", **kit) as dying:
+            place.wait_for_status(doubled, "SUCCESS")
+            refused = f"{doubled} does not run again"
+            wait_for("the second delivery", lambda: refused in (tmp_path / "dying.log").read_text())
+            often, once = place.launch(seconds=1.5), place.launch(seconds=1.5, task_type="once")
+            place.wait_for_start(often)
+            place.wait_for_start(once)
+            kill(dying)
+        with place.worker("-c", "2", name="heir", **kit):
+            again, unknown = place.wait_for_status(often, "SUCCESS"), place.wait_for_status(once, "UNKNOWN")
+
+    assert [1, 2, 1] == [len(place.read_starts(each)) for each in (doubled, often, once)]
+    assert again["worker"].startswith("heir@")
+    assert "dying@" in unknown["error"]["message"]
 
 
 def test_a_dead_broker_costs_no_launch(tmp_path: Path, ledger: str) -> None:
