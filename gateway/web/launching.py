@@ -100,7 +100,7 @@ class LaunchDoor:
 
     async def _launch_any(self, scope: Scope, receive: Receive) -> Answer:
         query = read_query(scope, LaunchQuery)
-        body = read_launch_body(parse_body(await self._read(scope, receive)))
+        body = read_launch_body(parse_body(await read_body(scope, receive, bounds=self._site.bounds)))
         wish = Wish(
             task_type=body.task_type,
             params=body.params,
@@ -117,7 +117,7 @@ class LaunchDoor:
         options, is_dry_run = _read_options(scope)
         wish = Wish(
             task_type=task_type,
-            body=await self._read(scope, receive),
+            body=await read_body(scope, receive, bounds=self._site.bounds),
             options=options,
             are_options_text=True,
             options_at="/query",
@@ -127,7 +127,7 @@ class LaunchDoor:
     async def _launch_batch(self, scope: Scope, receive: Receive) -> Answer:
         read_query(scope, NoQuery)
         site = self._site
-        batch = read_batch_body(parse_body(await self._read(scope, receive)))
+        batch = read_batch_body(parse_body(await read_body(scope, receive, bounds=self._site.bounds)))
         with publishing(scope) as trace:
             batch_id, outcomes = await launch_batch(
                 batch, find_view(scope, site), site.services, prefix=site.prefix, trace=trace
@@ -172,9 +172,6 @@ class LaunchDoor:
                 )
             return status if is_final(status) else None
         return None
-
-    async def _read(self, scope: Scope, receive: Receive) -> bytes:
-        return await read_body(scope, receive, bounds=self._site.bounds)
 
 
 def read_caller_key(scope: Scope, view: View) -> Key | None:

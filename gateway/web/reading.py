@@ -17,7 +17,8 @@ from gateway.web.problems import DisconnectedError, TooLargeError, UnsupportedMe
 
 Q = TypeVar("Q", bound=Struct)
 MAX_QUERY_MEMBERS = 32
-_JSON_TYPES = frozenset({"application/json", "application/json;charset=utf-8"})
+_JSON = JSON.encode()
+_JSON_TYPES = frozenset({_JSON, b"application/json;charset=utf-8"})
 
 
 class NoQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,20 +37,18 @@ async def read_body(scope: Scope, receive: Receive, *, bounds: Bounds) -> bytes:
 
     Raises: UnsupportedMediaTypeError; TooLargeError; MalformedBodyError for too many values; DisconnectedError.
     """
-    body = await _read_whole(scope, receive, max_bytes=bounds.max_body_bytes)
-    check_count(body, most=bounds.max_values)
-    return body
-
-
-async def _read_whole(scope: Scope, receive: Receive, *, max_bytes: int) -> bytes:
     check_media_type(scope)
-    declared = find_header(scope, b"content-length") or "0"
-    if declared.isdecimal() and int(declared) > max_bytes:
+    max_bytes = bounds.max_body_bytes
+    declared = read_fields(scope).get(b"content-length", b"")
+    if declared.isdigit() and int(declared) > max_bytes:
         raise TooLargeError
     message = await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        return _bound(message.get("body", b""), max_bytes)
-    return await _read_rest(message, receive, max_bytes=max_bytes)
+    is_whole = message["type"] == "http.request" and not message.get("more_body")
+    body: bytes = message.get("body", b"") if is_whole else await _read_rest(message, receive, max_bytes=max_bytes)
+    if len(body) > max_bytes:
+        raise TooLargeError
+    check_count(body, most=bounds.max_values)
+    return body
 
 
 async def _read_rest(message: Any, receive: Receive, *, max_bytes: int) -> bytes:
@@ -65,12 +64,6 @@ async def _read_rest(message: Any, receive: Receive, *, max_bytes: int) -> bytes
         if not message.get("more_body"):
             return b"".join(parts)
         message = await receive()
-
-
-def _bound(body: bytes, max_bytes: int) -> bytes:
-    if len(body) > max_bytes:
-        raise TooLargeError
-    return body
 
 
 def read_fields(scope: Scope) -> dict[bytes, bytes]:
@@ -105,10 +98,11 @@ def check_media_type(scope: Scope) -> None:
 
     Raises: UnsupportedMediaTypeError.
     """
-    declared = find_header(scope, b"content-type") or ""
-    if declared != JSON and declared.replace(" ", "").replace('"', "").lower() not in _JSON_TYPES:
+    fields = read_fields(scope)
+    declared = fields.get(b"content-type", b"")
+    if declared != _JSON and declared.replace(b" ", b"").replace(b'"', b"").lower() not in _JSON_TYPES:
         raise UnsupportedMediaTypeError("send the body with Content-Type: application/json")
-    if (find_header(scope, b"content-encoding") or "identity").lower() != "identity":
+    if fields.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMediaTypeError("send the body without Content-Encoding")
 
 
