@@ -168,7 +168,7 @@ def test_an_unsafe_redis_is_told_and_in_strict_mode_refused(logs: Path) -> None:
             client.config_set("appendonly", "no")
         refused = serve(GATEWAY_BROKER_URL=broker_url, GATEWAY_STRICT="true", GATEWAY_PORT="0")
         with run_gateway(log, broker_url=broker_url) as url:
-            wait_for("the warning", lambda: "part_unsafe" in log.read_text())
+            wait_for("both warnings", lambda: log.read_text().count("part_unsafe") == 2)
             parts = httpx.get(f"{url}/health/ready").json()["parts"]
 
     assert 78 == refused.returncode
