@@ -40,8 +40,8 @@ run: $(STAMP) ## Start the demo: Valkey, a worker and the gateway (HOST, PORT, C
 
 # Most tests wait for processes of their own, so that two cores bear more than two of them; the timed ones wait most of the time.
 test: $(STAMP) ## Run the whole test suite: most of it on four processes, then what is held to a time on three
-	@$(BIN)/python -m pytest -n 4 --dist loadfile -m "not timed"
-	@$(BIN)/python -m pytest -n 3 --dist loadfile -m timed
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not timed"
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m timed
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff check

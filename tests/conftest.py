@@ -27,6 +27,8 @@ TIMED = (
     "faults",
 )
 """What holds something to a time, or kills on purpose: it runs when little runs beside it."""
+FIRST = ("end_to_end", "worker", "cli")
+"""What waits for processes begins first, and what computes fills the gaps: else the longest files would be left for the end."""
 
 # No test speaks TLS with httpx, and each of its clients would read all certificates of the machine: 22 ms of a processor, every
 # time that somebody asks whether a gateway serves yet.
@@ -35,8 +37,9 @@ os.environ["SSL_CERT_DIR"] = os.devnull
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is held to a time; where connections are cut on purpose, httpx leaves the transports of some to the collector."""
+    """Put what waits first, and mark what is held to a time; where connections are cut on purpose, httpx leaves the transports of some to the collector."""
     here = Path(__file__).parent
+    items.sort(key=lambda item: not any(item.path.is_relative_to(here / each) for each in FIRST))
     for item in items:
         if any(item.path.is_relative_to(here / each) for each in TIMED):
             item.add_marker(pytest.mark.timed)
