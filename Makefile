@@ -15,7 +15,7 @@ COMPILE := $(TOOLS)/bin/uv pip compile --quiet --generate-hashes --no-emit-index
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint format lock sbom audit docs-assets chaos fuzz bench clean
+.PHONY: help install run test lint format lock sbom audit docs-assets chaos chaos-long fuzz bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,10 +83,17 @@ docs-assets: ## Renew the files of the docs page from npm
 		cp "$$folder/package/$$name" gateway/web/assets/; done; \
 	cp "$$folder/package/favicon-32x32.png" gateway/web/assets/favicon.png
 
-chaos: $(STAMP) ## Run the fault tests at length (CHAOS_KILLS, CHAOS_LAUNCHES, CHAOS_REVOKES, CHAOS_RELOADS, CHAOS_SEED)
-	@CHAOS_KILLS=$${CHAOS_KILLS:-100} CHAOS_LAUNCHES=$${CHAOS_LAUNCHES:-20000} \
-		CHAOS_KILL_POINTS=$${CHAOS_KILL_POINTS:-50} CHAOS_REVOKES=$${CHAOS_REVOKES:-100} \
-		CHAOS_BROKER_KILLS=$${CHAOS_BROKER_KILLS:-20} CHAOS_ATTACKS=$${CHAOS_ATTACKS:-200} CHAOS_RELOADS=$${CHAOS_RELOADS:-500} \
+# What the environment says counts; where it is silent, what stands here.
+say = $(foreach each,$(1),$(firstword $(subst =, ,$(each)))="$${$(subst =,:-,$(each))}")
+
+chaos: $(STAMP) ## Run the fault tests for some ten minutes; CHAOS_SEED draws other moments
+	@$(call say,CHAOS_KILLS=20 CHAOS_LAUNCHES=4000 CHAOS_KILL_POINTS=5 CHAOS_REVOKES=50 CHAOS_BROKER_KILLS=3 CHAOS_ATTACKS=20 \
+		CHAOS_WORKER_KILLS=12 CHAOS_WORKER_LAUNCHES=6500 CHAOS_RELOADS=50) \
+		$(BIN)/python -m pytest tests/faults tests/end_to_end/test_reload.py -s
+
+chaos-long: $(STAMP) ## The same for an hour and more
+	@$(call say,CHAOS_KILLS=100 CHAOS_LAUNCHES=20000 CHAOS_KILL_POINTS=50 CHAOS_REVOKES=500 CHAOS_BROKER_KILLS=20 CHAOS_ATTACKS=200 \
+		CHAOS_WORKER_KILLS=100 CHAOS_WORKER_LAUNCHES=50500 CHAOS_RELOADS=500) \
 		$(BIN)/python -m pytest tests/faults tests/end_to_end/test_reload.py -s
 
 FUZZ_TARGETS := yaml body cursor key query

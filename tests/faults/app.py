@@ -72,5 +72,5 @@ def retry(self: Task) -> int:
 
 def _write(line: str) -> None:
     descriptor = os.open(os.environ["FAULTS_RUNS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(descriptor, f"{line} {time.monotonic():.6f}\n".encode())
+    os.write(descriptor, f"{line} {time.monotonic():.6f} {os.environ.get('FAULTS_WORKER', '0')}\n".encode())
     os.close(descriptor)

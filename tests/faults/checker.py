@@ -5,6 +5,8 @@ After Jepsen's total-queue checker: clients log each call and answer, workers ea
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from math import inf
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -14,6 +16,17 @@ FINAL = frozenset({"SUCCESS", "FAILURE", "REVOKED", "UNKNOWN"})
 RANKS = {MISSING: 0, "PENDING": 1, "RECEIVED": 2} | dict.fromkeys(FINAL, 4)
 UNDER_WAY = 3
 """The rank of every other word, a task's own among them."""
+
+
+class Event(NamedTuple):
+    """A start or an end of a run, as a worker wrote it down."""
+
+    word: str
+    task_id: str
+    number: str
+    at: float
+    worker: int
+    """Which of the workers that were started: their number."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -84,10 +97,30 @@ def _is_back(before: str, status: str) -> bool:
     return RANKS.get(status, UNDER_WAY) < RANKS.get(before, UNDER_WAY)
 
 
-def read_starts(lines: Iterable[str]) -> list[tuple[str, str]]:
-    """Read the workers' log: `start <task id> <number> <seconds>`; the number is the key of its launch."""
+def find_doubled(events: Iterable[Event], *, deaths: Mapping[int, float]) -> frozenset[str]:
+    """Find the tasks that were started again while a worker that had started them was alive.
+
+    Shape: `deaths` are by the worker's number; a worker that is not there lived to the end.
+    """
+    doubled: set[str] = set()
+    starters: dict[str, set[int]] = {}
+    for event in sorted((each for each in events if each.word == "start"), key=lambda each: each.at):
+        earlier = starters.setdefault(event.task_id, set())
+        if any(deaths.get(worker, inf) > event.at for worker in earlier):
+            doubled.add(event.task_id)
+        earlier.add(event.worker)
+    return frozenset(doubled)
+
+
+def read_events(lines: Iterable[str]) -> list[Event]:
+    """Read the workers' log: `start <task id> <number> <seconds> <worker>`; the number is the key of its launch."""
     words = (line.split() for line in lines)
-    return [(each[2], each[1]) for each in words if len(each) == 4 and each[0] == "start"]
+    return [Event(word, task_id, number, float(at), int(worker)) for word, task_id, number, at, worker in words]
+
+
+def read_starts(lines: Iterable[str]) -> list[tuple[str, str]]:
+    """Read (key, task id) of each start."""
+    return [(event.number, event.task_id) for event in read_events(lines) if event.word == "start"]
 
 
 def show(counts: Mapping[str, int]) -> str:

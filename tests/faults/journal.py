@@ -1,7 +1,7 @@
 """Valkey's append-only file, read as the truth about the broker: who put a message into the queue, and who took it out.
 
-What comes in: the folder of a Valkey that never rewrote its file. What goes out: for each task, how often the gateway
-pushed it, how often a worker put it back, and whether a worker took it. Source: Redis documentation, "AOF".
+What comes in: the folder of a Valkey that never rewrote its file. What goes out: for each task, how often a gateway
+pushed it and sent it again, how often a worker put it back, and whether one took it. Source: Redis documentation, "AOF".
 """
 
 import json
@@ -17,30 +17,34 @@ class Journal(Struct, frozen=True, kw_only=True):
 
     pushed: Counter[str]
     """By a gateway: together with a ledger row."""
+    resent: Counter[str]
+    """By a gateway again: together with what is noted of its run."""
     restored: Counter[str]
-    """By a worker that had taken it."""
+    """By a worker that had taken it, or in its name."""
     taken: frozenset[str]
 
 
 def read_journal(folder: Path, queue: str) -> Journal:
     """Play the file through."""
     pushed: Counter[str] = Counter()
+    resent: Counter[str] = Counter()
     restored: Counter[str] = Counter()
     taken: set[str] = set()
     waiting: deque[str] = deque()
     for step in _read_steps(folder):
-        has_row = any(each[0] == b"SET" and b":task:" in each[1] for each in step)
+        written = {part for each in step if each[0] == b"SET" for part in (b":task:", b":run:") if part in each[1]}
+        counted = pushed if b":task:" in written else resent if b":run:" in written else restored
         for command in step:
             word, key = command[0].upper(), command[1:2]
             if key != [queue.encode()]:
                 continue
             if word in {b"LPUSH", b"RPUSH"}:
                 ids = [json.loads(each)["headers"]["id"] for each in command[2:]]
-                (pushed if has_row else restored).update(ids)
+                counted.update(ids)
                 waiting.extendleft(ids) if word == b"LPUSH" else waiting.extend(ids)
             elif word == b"RPOP":
                 taken.add(waiting.pop())
-    return Journal(pushed=pushed, restored=restored, taken=frozenset(taken))
+    return Journal(pushed=pushed, resent=resent, restored=restored, taken=frozenset(taken))
 
 
 def _read_steps(folder: Path) -> Iterator[list[list[bytes]]]:

@@ -59,6 +59,11 @@ class FaultProxy:
         """Close every connection."""
         self._call(lambda: [link.close() for link in list(self._links)])
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anybody is connected through it."""
+        return bool(self._links)
+
     def must_drop(self, request: bytes) -> bool:
         """Count a request; tell whether its reply is to be dropped."""
         if self._drop is None or self._drop[0] not in request:

@@ -29,7 +29,7 @@ def find_most_at_once(lines: list[str]) -> dict[int, int]:
     steps: dict[int, list[tuple[float, int]]] = defaultdict(list)
     ended = {line.split()[1] for line in lines if line.startswith("end ")}
     for line in lines:
-        word, task_id, number, moment = line.split()
+        word, task_id, number, moment, _ = line.split()
         if task_id in ended:
             steps[int(number) % KEYS].append((float(moment), 1 if word == "start" else -1))
     most = {}

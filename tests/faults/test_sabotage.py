@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.faults.checker import Verdict, judge, read_starts
+from tests.faults.checker import Event, Verdict, find_doubled, judge, read_starts
 from tests.faults.client import find_answers, launch_all
 from tests.faults.test_crashes import make_body, read_verdict
 from tests.faults.world import World, wait_until_quiet
@@ -76,6 +76,21 @@ def test_a_status_that_moves_back_is_found(shown: str, found: set[str]) -> None:
     verdict = judge([("1", "id-1"), ("2", "id-2")], ledger=frozenset({"id-1", "id-2"}), starts=(), looks=looks)
 
     assert found == verdict.moved_back
+
+
+def test_a_run_beside_a_living_worker_is_found() -> None:
+    """A second run after a death is none; of three workers the first died, and nobody knows of a death of the others."""
+    events = [
+        Event("start", "doubled", "1", 1.0, 100),
+        Event("start", "taken over", "2", 2.0, 100),
+        Event("start", "taken over", "2", 4.0, 200),
+        Event("start", "doubled", "1", 2.5, 200),
+        Event("start", "delivered late", "3", 5.0, 200),
+        Event("start", "delivered late", "3", 6.0, 300),
+        Event("start", "single", "4", 6.0, 300),
+    ]
+
+    assert {"doubled", "delivered late"} == find_doubled(events, deaths={100: 3.0})
 
 
 def test_one_publish_in_a_thousand_that_is_dropped_is_found() -> None:
