@@ -72,9 +72,7 @@ def test_every_deed_and_every_refusal_is_on_record(guarded: Guarded) -> None:
     assert "canary" not in json.dumps(found)
     assert "accepted" == found[0]["outcome"]
     assert task_id == found[0]["task_id"] == next(e["task_id"] for e in found if e["action"] == "revoke")
-    lines = [json.loads(each) for each in (guarded.file.parent / "gateway.log").read_text().splitlines()]
-    logged = [each for each in lines if each["event"] == "audit" and each["request_id"].startswith("audit-")]
-    assert 10 == len(logged)
+    wait_for("the lines of all of them", lambda: count_lines(guarded, "audit-") == 10)
 
 
 def test_the_audit_is_for_those_who_may_read_it(guarded: Guarded) -> None:
