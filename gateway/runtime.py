@@ -105,7 +105,7 @@ class Runtime:
             clock=read_clock,
         )
         self._shedder = Shedder(
-            self._audit() if settings.audit_limit else self._dispatch,
+            self._dispatch,
             max_requests=settings.max_requests,
             max_waits=settings.max_waits,
             max_waits_per_caller=settings.max_waits_per_caller,
@@ -118,7 +118,7 @@ class Runtime:
         origins = read_origins(settings.cors_origins)
         app = Cors(self._shedder, origins=origins) if origins else self._shedder
         self._tracer = make_tracer(os.environ)
-        self._entrance = Entrance(app, tally=self._meter, log=log, tracer=self._tracer)
+        self._entrance = Entrance(app, tally=self._meter, log=log, tracer=self._tracer, auditor=self._make_auditor())
         self._prober = Prober(self._parts.probes, tally=self._meter, clock=read_clock)
         self._sampler = self._make_sampler()
         self._exposition = Exposition(self._meter.cells, self._sampler.read)
@@ -132,10 +132,12 @@ class Runtime:
         else:
             await self._entrance(scope, receive, send)
 
-    def _audit(self) -> Auditor:
+    def _make_auditor(self) -> Auditor | None:
         settings = self._settings
+        if not settings.audit_limit:
+            return None
         trusted = read_networks(settings.trusted_proxies)
-        return Auditor(self._dispatch, self._parts.audit, prefix=settings.prefix, trusted=trusted, clock=read_clock)
+        return Auditor(self._parts.audit, prefix=settings.prefix, trusted=trusted, clock=read_clock)
 
     def describe(self) -> ConfigState:
         """Return the state of the configuration."""

@@ -5,7 +5,7 @@ asked for when somebody wants it, and never before.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -21,15 +21,20 @@ ROUNDS = 4
 """How often a slot is asked for again, when its holders turn out to have ended."""
 
 
-async def publish(
+def publish(
     offers: Sequence[Offer], services: Services, *, due: float, all_or_nothing: bool = False
-) -> list[Outcome]:
+) -> Awaitable[list[Outcome]]:
     """Publish offers but those that are refused for want of workers.
 
     Raises: LedgerUnavailableError when some are, and nobody can tell whether they happened before.
     """
-    if not [offer for offer in offers if offer.launch.warnings]:
-        return await _publish(offers, services, due=due, all_or_nothing=all_or_nothing)
+    choose = _publish_some if [offer for offer in offers if offer.launch.warnings] else _publish
+    return choose(offers, services, due=due, all_or_nothing=all_or_nothing)
+
+
+async def _publish_some(
+    offers: Sequence[Offer], services: Services, *, due: float, all_or_nothing: bool
+) -> list[Outcome]:
     refused: dict[int, Outcome] = {
         index: await refuse(offer, refusal, services)
         for index, offer in enumerate(offers)

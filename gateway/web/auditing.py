@@ -1,24 +1,23 @@
 """The audit of requests: each that does something is on record, and each that was refused.
 
-What comes in: ASGI; what handlers note of what they did; the code of a problem. What goes out: deeds, to whoever keeps them.
-No value of a request is in them. It never waits, and a request that only reads passes it by.
+What comes in: what handlers note of what they did; the code of a problem, once its request has ended. What goes out: deeds, to
+whoever keeps them. No value of a request is in them. It never waits, and a request that only reads passes it by.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from gateway.access.deed import ACCEPTED, Action, Deed
 from gateway.flows.launching import Accepted
 from gateway.ports import Audit
-from gateway.web.answers import Receive, Scope, Send
-from gateway.web.facts import CALLER, CODE, REQUEST_ID, ROUTE, TASK_ID, TASK_TYPE, WAITING
+from gateway.web.answers import Scope
+from gateway.web.facts import AUDITOR, CALLER, REQUEST_ID, ROUTE, TASK_ID, TASK_TYPE, WAITING
 from gateway.web.origin import Networks, find_origin
 
 MOST_NAMED: Final = 1000
 REPLAYED: Final = "replayed"
 JOINED: Final = "joined"
-_AUDITOR: Final = "gateway.auditor"
 _REFUSALS: Final = frozenset({"unauthorized", "forbidden"})
 """Codes that are on record whatever was asked."""
 
@@ -28,14 +27,12 @@ class Auditor:
 
     def __init__(
         self,
-        app: Callable[[Scope, Receive, Send], Awaitable[None]],
         audit: Audit,
         *,
         prefix: str,
         trusted: Networks,
         clock: Callable[[], datetime],
     ) -> None:
-        self._app = app
         self.audit = audit
         self._trusted = trusted
         self._clock = clock
@@ -51,15 +48,6 @@ class Auditor:
             ("POST", f"{prefix}/config/reload"): "reload",
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        scope[_AUDITOR] = self
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            if (code := scope.get(CODE)) is not None:
-                self._tell_refusal(scope, code)
-
     def tell(self, scope: Scope, action: Action, outcome: str, **known: Any) -> None:
         """Hand on a deed of a request; `known` are members of it."""
         deed = Deed(
@@ -73,7 +61,8 @@ class Auditor:
         )
         self.audit.note(deed)
 
-    def _tell_refusal(self, scope: Scope, code: str) -> None:
+    def tell_refusal(self, scope: Scope, code: str) -> None:
+        """Hand on that a request was refused, if it would have done something, or its caller may not even ask."""
         route: str = scope.get(ROUTE) or ""
         action = self.actions.get((scope.get("method", ""), route.removesuffix(WAITING)))
         if action is not None or code in _REFUSALS:
@@ -83,7 +72,7 @@ class Auditor:
 
 def note_launch(scope: Scope, action: Action, accepted: Accepted) -> None:
     """Note that something was launched, or had been before."""
-    auditor: Auditor | None = scope.get(_AUDITOR)
+    auditor: Auditor | None = scope.get(AUDITOR)
     if auditor is not None:
         receipt, launch = accepted.receipt, accepted.launch
         outcome = REPLAYED if accepted.is_replay else JOINED if receipt.is_joined else ACCEPTED
@@ -93,20 +82,20 @@ def note_launch(scope: Scope, action: Action, accepted: Accepted) -> None:
 
 def note_refused_item(scope: Scope, code: str) -> None:
     """Note that an item of a batch was not launched."""
-    auditor: Auditor | None = scope.get(_AUDITOR)
+    auditor: Auditor | None = scope.get(AUDITOR)
     if auditor is not None:
         auditor.tell(scope, "launch", code)
 
 
 def note_many(scope: Scope, action: Action, task_ids: Sequence[str], *, count: int) -> None:
     """Note that many tasks were dealt with, of which the first are named."""
-    auditor: Auditor | None = scope.get(_AUDITOR)
+    auditor: Auditor | None = scope.get(AUDITOR)
     if auditor is not None:
         auditor.tell(scope, action, ACCEPTED, task_ids=tuple(task_ids[:MOST_NAMED]), count=count)
 
 
 def note(scope: Scope, action: Action, *, task_id: str | None = None) -> None:
     """Note that something was done."""
-    auditor: Auditor | None = scope.get(_AUDITOR)
+    auditor: Auditor | None = scope.get(AUDITOR)
     if auditor is not None:
         auditor.tell(scope, action, ACCEPTED, task_id=task_id)

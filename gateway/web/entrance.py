@@ -16,7 +16,7 @@ from msgspec import Struct
 from gateway.launch.trace import Trace, read_trace
 from gateway.ports import Tally
 from gateway.web.answers import Receive, Scope, Send
-from gateway.web.facts import CALLER, CODE, REFUSED, REQUEST_ID, ROUTE, SPAN, TASK_ID, TRACE
+from gateway.web.facts import AUDITOR, CALLER, CODE, REFUSED, REQUEST_ID, ROUTE, SPAN, TASK_ID, TRACE
 from gateway.web.reading import read_fields
 
 UNMATCHED: Final = "unmatched"
@@ -57,6 +57,13 @@ class Span(Protocol):
         """End it; never wait."""
 
 
+class Auditor(Protocol):
+    """Keeps what requests do."""
+
+    def tell_refusal(self, scope: Scope, code: str) -> None:
+        """Keep that one was refused, if that is worth it."""
+
+
 class Tracer(Protocol):
     """Makes spans."""
 
@@ -74,6 +81,7 @@ class Entrance:
         tally: Tally,
         log: Log | None,
         tracer: Tracer | None = None,
+        auditor: Auditor | None = None,
     ) -> None:
         self.marks: Headers = ()
         """Headers of every answer, whoever gives it."""
@@ -81,14 +89,18 @@ class Entrance:
         self._tally = tally
         self._log = log
         self._tracer = tracer
+        self._auditor = auditor
         self._head = f"{secrets.token_hex(6)}-"
         self._count = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        request_id = self._name(scope)
-        scope[REQUEST_ID] = request_id
-        self._begin_trace(scope)
+        fields = read_fields(scope)
+        request_id = scope[REQUEST_ID] = self._name(fields)
+        if self._tracer is not None or b"traceparent" in fields:
+            self._begin_trace(scope)
+        if self._auditor is not None:
+            scope[AUDITOR] = self._auditor
         passage = _Passage(send, (*self.marks, (b"x-request-id", request_id.encode())))
         began = perf_counter()
         try:
@@ -106,13 +118,13 @@ class Entrance:
         if REQUEST_ID in scope:
             scope[REFUSED] = status
         else:
-            scope[REQUEST_ID], scope[CODE] = self._name(scope), status.name.lower()
+            scope[REQUEST_ID], scope[CODE] = self._name(read_fields(scope)), status.name.lower()
             self._tell(scope, status, head_s=seconds, whole_s=seconds)
         return (*self.marks, (b"x-request-id", scope[REQUEST_ID].encode()))
 
-    def _name(self, scope: Scope) -> str:
+    def _name(self, fields: dict[bytes, bytes]) -> str:
         """Take the caller's name for its request, if it is a sound one."""
-        given = read_fields(scope).get(b"x-request-id")
+        given = fields.get(b"x-request-id")
         if given is not None and _REQUEST_ID.match(given):
             return str(given, "ascii")
         self._count += 1
@@ -133,6 +145,8 @@ class Entrance:
         self._tally.note_answer(method, route, status, head_s)
         if code is not None:
             self._tally.note_refusal(code)
+            if self._auditor is not None:
+                self._auditor.tell_refusal(scope, code)
         span: Span | None = scope.get(SPAN)
         if self._log is None and span is None:
             return

@@ -187,7 +187,7 @@ def describe_accepted(accepted: Accepted) -> dict[str, str]:
     """Say in header fields what a receipt does not: whether it was given before, and what is left of the caller's quotas."""
     if accepted.is_replay:
         return dict(REPLAYED)
-    return write_allowances(accepted.allowances)
+    return write_allowances(accepted.allowances) if accepted.allowances else {}
 
 
 def _read_options(scope: Scope) -> tuple[dict[str, Any], bool]:

@@ -77,11 +77,6 @@ class OneWriteProtocol(HttpToolsProtocol):
             if self._head_bytes > self._limits.max_head_bytes:
                 self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too large")
 
-    def on_message_begin(self) -> None:
-        """Begin a request."""
-        super().on_message_begin()
-        self._head_bytes = 0
-
     def on_headers_complete(self) -> None:
         """Let through what is clear and in bounds; what is raised here ends in `send_400_response`."""
         is_large = self._head_bytes + self._chunk_bytes > self._limits.max_head_bytes
@@ -93,7 +88,8 @@ class OneWriteProtocol(HttpToolsProtocol):
             self._refusal = refusal
             raise
         self._is_body = True
-        self._since = self.loop.time()
+        if self._head_bytes or not self._since:  # else it came whole, just now
+            self._since = self.loop.time()
         self._body_bytes, self._wire_bytes = (0, 0) if is_chunked else (None, 0)
         super().on_headers_complete()
         if is_chunked:
@@ -110,7 +106,7 @@ class OneWriteProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End a request; what follows in the same piece belongs to the next one."""
         self._is_body = False
-        self._since = 0.0
+        self._since, self._head_bytes = 0.0, 0
         self._other_bytes = self._chunk_bytes
         super().on_message_complete()
 

@@ -1,11 +1,13 @@
 """What requests tell a tracer, where there is one; without one, the trace of a caller is only passed on."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.launch.trace import Trace
 from gateway.web.answers import Scope
 from gateway.web.facts import SPAN, TASK_TYPE, TRACE
+
+_UNTRACED: Final = nullcontext(None)
 
 
 class Publishes(Protocol):
@@ -18,4 +20,7 @@ class Publishes(Protocol):
 def publishing(scope: Scope) -> AbstractContextManager[Trace | None]:
     """Give the trace that messages of a request belong to, and span their publish."""
     span: Publishes | None = scope.get(SPAN)
-    return nullcontext(scope.get(TRACE)) if span is None else span.publish(scope.get(TASK_TYPE))
+    if span is not None:
+        return span.publish(scope.get(TASK_TYPE))
+    trace: Trace | None = scope.get(TRACE)
+    return _UNTRACED if trace is None else nullcontext(trace)

@@ -96,6 +96,6 @@ def test_the_audit_is_for_those_who_may_read_it(guarded: Guarded) -> None:
 )
 def test_every_operation_that_changes_something_has_a_name_in_the_audit(each: Any) -> None:
     """So that its refusals are told as what they were."""
-    auditor: Any = Auditor(None, None, prefix=API, trusted=(), clock=None)  # type: ignore[arg-type] # only its table is looked at
+    auditor: Any = Auditor(None, prefix=API, trusted=(), clock=None)  # type: ignore[arg-type] # only its table is looked at
 
     assert (each.method.upper(), API + each.path) in auditor.actions
