@@ -12,7 +12,6 @@ from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec.structs import replace
 
 from gateway.launch.launch import Launch
@@ -31,6 +30,8 @@ class Sealer:
 
     def __init__(self, text: str) -> None:
         """Take the settings' key; of several the first one seals, and the others are the workers' to open with."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - six megabytes of whoever seals nothing
+
         first = text.partition(",")[0].rstrip("=").replace("+", "-").replace("/", "_")
         key = urlsafe_b64decode(f"{first}=")
         self._cipher = AESGCM(key)

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import cel
 from msgspec import Struct
 
+from gateway.catalog.expressions import cel
 from gateway.catalog.samples import UnsureError, make_sample
 from gateway.config import Parameter, Rule, Schema
 from gateway.config.words import find_near, show_text
