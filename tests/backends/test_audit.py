@@ -94,6 +94,30 @@ async def test_the_stream_is_bounded(valkey_url: str) -> None:
         assert "key:8999" == (await audit.read(None))[0][1].caller
 
 
+async def test_a_flood_is_written_as_it_comes(kept: tuple[RedisAudit, Redis], monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a thousand records in each round trip, and with them what comes meanwhile: else a flood would hide deeds."""
+    audit, client = kept
+    asked, count = audit._trips.ask, 5 * module.AT_ONCE
+    trips: list[int] = []
+
+    def ask(command: Any) -> Any:
+        if not trips:
+            for number in range(module.AT_ONCE):
+                audit.note(deed(number))
+        trips.append(len(command))
+        return asked(command)
+
+    monkeypatch.setattr(audit._trips, "ask", ask)
+    for number in range(count):
+        audit.note(deed(number))
+    await audit.write()
+
+    entries = await client.xrange("audited:audit")
+    written = sum(fields[b"r"].count(b"\n") + 1 for _, fields in entries)
+    assert (count + module.AT_ONCE, 6) == (written, len(trips))
+    assert module.AT_ONCE > 1000
+
+
 async def test_strangers_are_counted_and_do_not_write_it_full(kept: tuple[RedisAudit, Redis]) -> None:
     """By the address they come from, of which only so many are told apart."""
     audit, _ = kept

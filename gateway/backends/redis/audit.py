@@ -24,8 +24,8 @@ from gateway.errors import BackendError
 TOGETHER_S: Final = 0.1
 TOGETHER: Final = 16
 """Records of one entry, at most: an entry costs Redis more than what is in it."""
-AT_ONCE: Final = 25 * TOGETHER
-"""Records of one write: more would hold up whoever else waits for Redis, or for this process."""
+AT_ONCE: Final = 100 * TOGETHER
+"""Records of one write: more would hold up whoever else waits for Redis, and fewer would lag behind a flood of batches."""
 ENTRIES: Final = 256
 """Entries of one read."""
 MOST_HELD: Final = 20_000
@@ -99,6 +99,7 @@ class RedisAudit:
     async def write(self) -> None:
         """Write what was noted; what cannot be written now is kept for later, as far as there is room."""
         try:
+            self._note_strangers()
             self._take_noted()
             while self._lines:
                 some = list(islice(self._lines, AT_ONCE))
@@ -106,6 +107,8 @@ class RedisAudit:
                 await await_ledger(self._trips.ask(("EVAL", APPEND, 0, self._key, self._limit, KEEP_S, *entries)))
                 for _ in some:
                     self._lines.popleft()
+                if len(self._noted) >= AT_ONCE:  # a flood, which would have filled what is held by the next time
+                    self._take_noted()
         except BackendError as error:
             self._make_room(error)
 
@@ -117,10 +120,12 @@ class RedisAudit:
             replace(deed, origin=origin) if known is None else replace(known, count=known.count + 1)
         )
 
-    def _take_noted(self) -> None:
+    def _note_strangers(self) -> None:
         strangers, self._strangers = self._strangers, {}
+        self._noted += (_ENCODER.encode(each) for each in strangers.values())
+
+    def _take_noted(self) -> None:
         noted, self._noted = self._noted, []
-        noted += (_ENCODER.encode(each) for each in strangers.values())
         self._lines.extend(noted)
         if self._write_lines is not None and noted:
             self._write_lines(noted)
