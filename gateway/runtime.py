@@ -258,7 +258,12 @@ class Runtime:
 
     def _describe_load(self) -> Load:
         dropped = self._log.writer.dropped if self._log else 0
-        return Load(under_way=self._shedder.under_way, waiting=self._shedder.waiting, lines_dropped=dropped)
+        return Load(
+            under_way=self._shedder.under_way,
+            waiting=self._shedder.waiting,
+            lines_dropped=dropped,
+            audit_lost=self._parts.audit.lost,
+        )
 
     def _name_queues(self) -> Iterator[str]:
         return (task_type.queue for task_type in self._served.site.catalog.task_types.values())

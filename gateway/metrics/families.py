@@ -73,6 +73,7 @@ GIVEN_UP: Final = Family(
     "gateway_given_up", "counter", "Tasks that were lost with a worker and ended, as they are not sent again."
 )
 LINES_DROPPED: Final = Family("gateway_log_lines_dropped", "counter", "Lines of the log that nobody took in time.")
+AUDIT_LOST: Final = Family("gateway_audit_records_lost", "counter", "Records of the audit that were never written.")
 RELOAD_FAILURES: Final = Family(
     "gateway_config_failures", "counter", "Attempts at a new tasks.yaml that failed; each process counts its own."
 )
@@ -105,6 +106,7 @@ FAMILIES: Final = (
     REDELIVERIES,
     GIVEN_UP,
     LINES_DROPPED,
+    AUDIT_LOST,
     RELOAD_FAILURES,
     LAG,
     ALIVE,

@@ -26,6 +26,7 @@ class Load(Struct, frozen=True, kw_only=True):
     under_way: int
     waiting: int
     lines_dropped: int
+    audit_lost: int
 
 
 class Sampler:
@@ -86,6 +87,7 @@ class Sampler:
         self._meter.show(families.UNDER_WAY, load.under_way)
         self._meter.show(families.WAITING, load.waiting)
         self._meter.follow(families.LINES_DROPPED, load.lines_dropped)
+        self._meter.follow(families.AUDIT_LOST, load.audit_lost)
         self._meter.show(families.GENERATION, config.generation)
         self._meter.show(families.STALE, config.failure is not None)
         self._meter.follow(families.RELOAD_FAILURES, config.failures)

@@ -252,6 +252,9 @@ class Workers(Protocol):
 class Audit(Protocol):
     """Keeps who did what, a bounded number of records."""
 
+    lost: int
+    """Records that nobody will find, since the process began."""
+
     def note(self, deed: Deed) -> None:
         """Take a deed, and never wait."""
 

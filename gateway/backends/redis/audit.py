@@ -54,6 +54,7 @@ class RedisAudit:
         """`write_lines` gets each record as JSON, for the log."""
         self.lost = 0
         """Records that nobody will find, since the process began."""
+        self._said_lost = 0
         self._trips = trips
         self._ledger = ledger
         self._key = f"{prefix}audit"
@@ -111,6 +112,9 @@ class RedisAudit:
                     self._take_noted()
         except BackendError as error:
             self._make_room(error)
+        if self.lost > self._said_lost:
+            _log.error("audit_lost", count=self.lost - self._said_lost)
+            self._said_lost = self.lost
 
     def _note_stranger(self, deed: Deed) -> None:
         """Count the refusals of callers that nobody knows, by the address they come from."""
@@ -135,7 +139,7 @@ class RedisAudit:
         for _ in range(excess):
             self._lines.popleft()
         self.lost += max(0, excess)
-        _log.warning("audit_unwritten", detail=str(error), waiting=len(self._lines), lost=self.lost)
+        _log.warning("audit_unwritten", detail=str(error), waiting=len(self._lines))
 
 
 def _read_entry(entry_id: str, content: bytes) -> list[tuple[str, Deed]]:
