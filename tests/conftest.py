@@ -14,6 +14,7 @@ from tests.rabbitmq import run_rabbitmq
 
 TIMED = (
     "backends/test_blocking.py",
+    "backends/test_deliveries.py",
     "backends/test_outbox.py",
     "backends/test_publisher.py",
     "backends/test_slow_results.py",
@@ -25,6 +26,8 @@ TIMED = (
     "end_to_end/test_streams.py",
     "end_to_end/test_workers.py",
     "faults",
+    "flows/test_probing.py",
+    "worker/test_away.py",
 )
 """What holds something to a time, or kills on purpose: it runs when little runs beside it."""
 FIRST = ("end_to_end", "worker", "cli")
@@ -50,6 +53,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
     """A real Valkey."""
+    with embedded_valkey() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def lone_valkey_url() -> Iterator[str]:
+    """One to which nobody else sends commands, for tests that count them: the run's gateways work in the background too."""
     with embedded_valkey() as url:
         yield url
 

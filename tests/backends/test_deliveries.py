@@ -84,9 +84,9 @@ class Place:
 
 
 @pytest.fixture
-async def place(valkey_url: str) -> AsyncIterator[Place]:
+async def place(lone_valkey_url: str) -> AsyncIterator[Place]:
     """An empty Redis."""
-    client = connect(f"{valkey_url[:-1]}9", deadline_s=5)
+    client = connect(f"{lone_valkey_url[:-1]}9", deadline_s=5)
     await client.flushdb()
     yield Place(client)
     await client.flushdb()
@@ -224,9 +224,9 @@ async def test_an_end_frees_the_claim_whoever_writes_it_down(place: Place) -> No
 
 
 @pytest.mark.parametrize("is_one", [True, False], ids=["one Redis", "a broker beside the ledger"])
-async def test_one_that_slept_past_its_lease_sends_nothing(place: Place, valkey_url: str, is_one: bool) -> None:  # noqa: FBT001
+async def test_one_that_slept_past_its_lease_sends_nothing(place: Place, lone_valkey_url: str, is_one: bool) -> None:  # noqa: FBT001
     """Another gateway has taken over: the token of the first is refused (row F17)."""
-    broker = place.client if is_one else connect(f"{valkey_url[:-1]}10", deadline_s=2)
+    broker = place.client if is_one else connect(f"{lone_valkey_url[:-1]}10", deadline_s=2)
     slow, other = place.make_deliveries(broker, lease_s=0.05), place.make_deliveries(broker)
     [launch] = await place.launch()
     await place.client.delete("compared")

@@ -25,9 +25,9 @@ IDS = [f"01890000-0000-7000-8000-{number:012x}" for number in range(2000)]
 
 
 @pytest.fixture
-async def client(valkey_url: str) -> AsyncIterator[Redis]:
+async def client(lone_valkey_url: str) -> AsyncIterator[Redis]:
     """An empty database."""
-    client = connect(f"{valkey_url[:-1]}6", deadline_s=DEADLINE_S)
+    client = connect(f"{lone_valkey_url[:-1]}6", deadline_s=DEADLINE_S)
     await client.flushdb()
     yield client
     await client.aclose()

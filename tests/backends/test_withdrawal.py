@@ -42,9 +42,9 @@ def rewrite(message: bytes, **headers: Any) -> bytes:
 
 
 @pytest.fixture
-async def client(valkey_url: str) -> AsyncIterator[Redis]:
+async def client(lone_valkey_url: str) -> AsyncIterator[Redis]:
     """A real Redis broker, empty."""
-    client = connect(f"{valkey_url[:-1]}4", deadline_s=5)
+    client = connect(f"{lone_valkey_url[:-1]}4", deadline_s=5)
     await client.flushdb()
     yield client
     await client.aclose()
