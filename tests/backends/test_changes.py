@@ -64,6 +64,26 @@ async def test_what_is_published_is_heard_in_order_over_one_connection(client: R
     assert ["200"] == [each["sub"] for each in listeners]
 
 
+async def test_a_pattern_is_heard_beside_the_channel_of_its_name(client: Redis) -> None:
+    """Though that came first; and it stays when the channel is left."""
+    heard: list[tuple[bytes, bytes | None]] = []
+    async with subscribed(client) as subscription:
+        await subscription.add("news:*", lambda _: None)
+        await subscription.add_pattern("news:*", lambda *said: heard.append(said))
+        await client.publish("news:a", "both")
+        await subscription.fence()
+        subscription.remove("news:*")
+        await subscription.fence()
+        await client.publish("news:b", "one")
+        await subscription.fence()
+        subscription.remove_pattern("news:*")
+        await subscription.fence()
+        await client.publish("news:c", "none")
+        await subscription.fence()
+
+    assert [(b"news:a", b"both"), (b"news:b", b"one")] == heard
+
+
 async def test_a_redis_that_comes_back_is_heard_again() -> None:
     """Whoever listens is told that something may have been missed; while it is away, nobody new is promised anything."""
     heard: list[bytes | None] = []

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from redis import Redis
 
+from tests.end_to_end.test_streams import read_stream, until_ended
 from tests.harness import finish, run_gateway, run_worker, wait_for
 
 API = "/api/celery"
@@ -97,6 +98,16 @@ def test_progress_is_seen_while_it_runs(client: httpx.Client) -> None:
     assert 12 == progress["total"]
     assert progress["percent"] == pytest.approx(100 * progress["current"] / 12, abs=0.1)
     assert "form 29 of 2025" in progress["message"]
+
+
+def test_a_gateway_on_its_own_tells_every_status_of_all_tasks(client: httpx.Client, gateway_url: str) -> None:
+    """Those that only the worker knows of too, with no other gateway that would hear of them."""
+    feed = read_stream(f"{gateway_url}{API}/tasks/events")
+    first = next(feed)[1]
+    told = until_ended(feed, {launch(client, "sii.sync_documents", company_id="a")})
+
+    assert "heartbeat" == first
+    assert ["PENDING", "STARTED", "PROGRESS", "SUCCESS"] == [data["status"] for _, _, data in told]
 
 
 def test_a_retry_launches_again_with_the_first_params(client: httpx.Client) -> None:

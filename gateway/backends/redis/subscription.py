@@ -21,6 +21,11 @@ SILENCE_S: Final = 5.0
 """After so long without a word the connection is asked whether it lives."""
 PAUSE_S: Final = 0.5
 """Pause before a connection that broke is opened again."""
+_CHANNEL: Final = b"subscribe"
+_PATTERN: Final = b"psubscribe"
+_ENDS: Final = {_CHANNEL: b"unsubscribe", _PATTERN: b"punsubscribe"}
+_Topic = tuple[bytes, bytes]
+"""The command that subscribes, with which Redis confirms too, and the name: a channel may be called as a pattern is."""
 HearAny = Callable[[bytes, bytes], None]
 """Takes a channel and what was published on it."""
 _log = structlog.get_logger("gateway.changes")
@@ -37,7 +42,7 @@ class Subscription:
         self._what = what
         self._hearers: dict[bytes, Hear] = {}
         self._any_hearers: dict[bytes, HearAny] = {}
-        self._confirmed: dict[bytes, asyncio.Future[None]] = {}
+        self._confirmed: dict[_Topic, asyncio.Future[None]] = {}
         self._pongs: deque[asyncio.Future[None] | None] = deque()
         self._outgoing: deque[tuple[Any, ...]] = deque()
         self._is_outgoing = asyncio.Event()
@@ -50,17 +55,13 @@ class Subscription:
         """
         name = channel.encode()
         self._hearers[name] = hear
-        if name not in self._confirmed:
-            self._confirmed[name] = asyncio.get_running_loop().create_future()
-            self._send("SUBSCRIBE", name)
-        await self._wait(self._confirmed[name])
+        await self._subscribe((_CHANNEL, name))
 
     def remove(self, channel: str) -> None:
         """Listen on a channel no more."""
         name = channel.encode()
         self._hearers.pop(name, None)
-        if self._confirmed.pop(name, None) is not None:
-            self._send("UNSUBSCRIBE", name)
+        self._unsubscribe((_CHANNEL, name))
 
     async def add_pattern(self, pattern: str, hear: HearAny) -> None:
         """Listen on all channels of a pattern, as `add` does on one.
@@ -69,17 +70,13 @@ class Subscription:
         """
         name = pattern.encode()
         self._any_hearers[name] = hear
-        if name not in self._confirmed:
-            self._confirmed[name] = asyncio.get_running_loop().create_future()
-            self._send("PSUBSCRIBE", name)
-        await self._wait(self._confirmed[name])
+        await self._subscribe((_PATTERN, name))
 
     def remove_pattern(self, pattern: str) -> None:
         """Listen on the channels of a pattern no more."""
         name = pattern.encode()
         self._any_hearers.pop(name, None)
-        if self._confirmed.pop(name, None) is not None:
-            self._send("PUNSUBSCRIBE", name)
+        self._unsubscribe((_PATTERN, name))
 
     async def fence(self) -> None:
         """Return when everything that was published before this has been heard.
@@ -103,6 +100,17 @@ class Subscription:
             self._lose()
             await asyncio.sleep(PAUSE_S)
 
+    async def _subscribe(self, topic: _Topic) -> None:
+        if topic not in self._confirmed:
+            self._confirmed[topic] = asyncio.get_running_loop().create_future()
+            self._send(*topic)
+        await self._wait(self._confirmed[topic])
+
+    def _unsubscribe(self, topic: _Topic) -> None:
+        kind, name = topic
+        if self._confirmed.pop(topic, None) is not None:
+            self._send(_ENDS[kind], name)
+
     async def _wait(self, answer: asyncio.Future[None]) -> None:
         try:
             async with asyncio.timeout(self._deadline_s):
@@ -123,9 +131,7 @@ class Subscription:
                 await connection.connect()
             self._is_failing = False
             self._outgoing.clear()
-            self._outgoing.extend(
-                ("PSUBSCRIBE" if name in self._any_hearers else "SUBSCRIBE", name) for name in self._confirmed
-            )
+            self._outgoing.extend(self._confirmed)
             self._is_outgoing.set()
             await _run_until_one_ends(self._write(connection), self._read(connection))
         finally:
@@ -168,8 +174,8 @@ class Subscription:
         elif message[0] == b"pmessage":
             if (hear_any := self._any_hearers.get(message[1])) is not None:
                 hear_any(message[2], message[3])
-        elif message[0] in {b"subscribe", b"psubscribe"}:
-            confirmed = self._confirmed.get(message[1])
+        elif message[0] in _ENDS:
+            confirmed = self._confirmed.get((message[0], message[1]))
             if confirmed is not None and not confirmed.done():
                 confirmed.set_result(None)
 
@@ -178,9 +184,9 @@ class Subscription:
         _cancel(pong for pong in self._pongs if pong is not None)
         self._pongs.clear()
         loop = asyncio.get_running_loop()
-        for name, confirmed in self._confirmed.items():
+        for topic, confirmed in self._confirmed.items():
             if confirmed.done():
-                self._confirmed[name] = loop.create_future()
+                self._confirmed[topic] = loop.create_future()
         for hear in list(self._hearers.values()):
             hear(None)
 
