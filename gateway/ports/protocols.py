@@ -227,7 +227,7 @@ class Feed(Protocol):
         """Have the feed written, for a while; return the id of its last entry."""
 
     async def wait_for_follower(self) -> None:
-        """Wait until this process hears what goes into the feed, or long enough; where others write it, not at all."""
+        """Wait until this process hears what goes into the feed, or raise a BackendError; where others write it, not at all."""
 
     async def read(self, after: str) -> list[FeedEntry]:
         """Return the next entries behind one, a bounded number."""

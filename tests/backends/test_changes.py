@@ -107,6 +107,26 @@ async def test_a_redis_that_comes_back_is_heard_again() -> None:
     assert [b"again", b"too"] == heard[-2:]
 
 
+async def test_what_was_missed_meanwhile_is_told_when_it_is_heard_again(client: Redis) -> None:
+    """Not only that the connection broke; a fence that is asked for in between stands behind that, as do all later ones."""
+    heard: list[bytes | None] = []
+    lost = asyncio.Event()
+    async with subscribed(client) as subscription:
+        await subscription.add("news", heard.append)
+        await subscription.add_pattern("n*", lambda _, said: lost.set() if said is None else None)
+        await client.client_kill_filter(_type="pubsub", skipme=True)
+        await lost.wait()
+        told_at_once = list(heard)
+        await client.publish("news", "missed")
+        await subscription.fence()
+        told_again = list(heard)
+        await client.publish("news", "heard")
+        await subscription.fence()
+
+    assert ([None], [None, None]) == (told_at_once, told_again)
+    assert b"heard" == heard[-1]
+
+
 async def until(ask: object) -> None:
     """Ask until the ledger answers, or the test's time is over."""
     while True:

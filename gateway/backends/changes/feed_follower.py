@@ -30,20 +30,22 @@ class FeedFollower:
         self._is_hearing = feed.expect_follower()
 
     async def run(self) -> None:
-        """Follow until cancelled."""
-        heard: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(BACKLOG)
+        """Follow until nothing is heard any more, as when the connection broke: whoever runs this begins it anew."""
+        heard: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
 
-        def hear(channel: bytes, record: bytes) -> None:
-            if not heard.full():
+        def hear(channel: bytes, record: bytes | None) -> None:
+            if record is None:
+                self._is_hearing.clear()
+                heard.put_nowait(None)
+            elif heard.qsize() < BACKLOG:
                 heard.put_nowait((channel[self._head :].decode(errors="replace"), record))
 
         try:
             at = await self._feed.open()
             await self._records.add_pattern(self._pattern, hear)
             self._is_hearing.set()
-            while True:
-                task_id, record = await heard.get()
-                at = await self._feed.append(task_id, record, at=at)
+            while (said := await heard.get()) is not None:
+                at = await self._feed.append(*said, at=at)
         except BackendError as error:
             _log.warning("follower_lost", task_id="*", detail=str(error))
         finally:

@@ -22,6 +22,8 @@ from gateway.ports import ALL_TASKS, Found, Results
 
 REFRESH_S: Final = 10.0
 """Seconds between two looks at which tasks are followed, beside the announcements."""
+PAUSE_S: Final = 0.5
+"""Pause before the next of them all the same: what fails at once would be begun anew all the time."""
 _log = structlog.get_logger("gateway.changes")
 
 
@@ -44,18 +46,18 @@ class Follower:
         self._results = results
         self._announcements = announcements
         self._following: dict[str, asyncio.Task[None]] = {}
+        self._announced: set[str] = set()
+        """What was heard of while the tasks that are to be followed are asked for: the answer may be older."""
         self._looking = asyncio.Event()
+        self._is_blind = False
 
     async def run(self) -> None:
         """Follow until cancelled."""
         try:
             while True:
-                try:
-                    await self._announcements.add(self._task_log.announcements, self._hear_announcement)
-                    self._keep_to(set(await self._task_log.find_followed()))
-                except BackendError as error:
-                    _log.warning("follower_blind", detail=str(error))
                 self._looking.clear()
+                await self._try_to_look()
+                await asyncio.sleep(PAUSE_S)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(REFRESH_S):
                         await self._looking.wait()
@@ -63,11 +65,26 @@ class Follower:
             for task in self._following.values():
                 task.cancel()
 
+    async def _try_to_look(self) -> None:
+        """Look at which tasks are followed. An outage is logged once."""
+        try:
+            await self._announcements.add(self._task_log.announcements, self._hear_announcement)
+            self._announced.clear()
+            followed = await self._task_log.find_followed()
+            self._keep_to(self._announced.union(followed))
+            self._is_blind = False
+        except BackendError as error:
+            if not self._is_blind:
+                _log.warning("follower_blind", detail=str(error))
+            self._is_blind = True
+            self._looking.set()
+
     def _hear_announcement(self, task_id: bytes | None) -> None:
         """Begin to follow a task; None: announcements may have been missed."""
         if task_id is None:
             self._looking.set()
         else:
+            self._announced.add(task_id.decode())
             self._begin(task_id.decode())
 
     def _keep_to(self, wanted: set[str]) -> None:
@@ -83,7 +100,11 @@ class Follower:
         if task_id != ALL_TASKS:
             self._following[task_id] = asyncio.create_task(self._follow(task_id))
         elif self._feed is not None:
-            self._following[task_id] = asyncio.create_task(self._feed.run())
+            self._following[task_id] = asyncio.create_task(self._follow_all(self._feed))
+
+    async def _follow_all(self, feed: FeedFollower) -> None:
+        await feed.run()
+        self._looking.set()  # which begins anew
 
     async def _follow(self, task_id: str) -> None:
         """Log what is heard of one task, after what was there before."""

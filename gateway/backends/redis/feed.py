@@ -1,12 +1,12 @@
 """The feed of all tasks, while somebody follows it: one Redis stream in the ledger, the same for all gateways."""
 
 import asyncio
-from contextlib import suppress
 from typing import Any, Final
 
 from gateway.backends.redis.log import FOLLOW_S, KEEP_S, digest
 from gateway.backends.redis.scripts import load_script
 from gateway.backends.redis.trips import SharedTrips, await_ledger
+from gateway.errors import ResultsUnavailableError
 from gateway.ports import FeedEntry, Found
 from gateway.status.record import read_found
 
@@ -15,7 +15,7 @@ APPEND: Final = load_script("feed_append")
 AT_ONCE: Final = 500
 """Entries of one read."""
 FOLLOWER_S: Final = 2.0
-"""So long somebody who opens the feed waits for the follower of its process: others may write it all the same."""
+"""So long somebody who opens the feed waits for the follower of its process."""
 
 
 class RedisFeed:
@@ -32,11 +32,17 @@ class RedisFeed:
         return self._is_followed
 
     async def wait_for_follower(self) -> None:
-        """Wait until a follower of this process hears every record, or long enough; not at all where there will be none."""
-        if self._is_followed is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FOLLOWER_S):
-                    await self._is_followed.wait()
+        """Wait until a follower of this process hears every record; not at all where there will be none.
+
+        Raises: ResultsUnavailableError when none does in time: nobody could promise that nothing is missed.
+        """
+        if self._is_followed is None:
+            return
+        try:
+            async with asyncio.timeout(FOLLOWER_S):
+                await self._is_followed.wait()
+        except TimeoutError as error:
+            raise ResultsUnavailableError("the result backend is not heard yet") from error
 
     async def open(self) -> str:
         """Have the feed written, for a while; return the id of its last entry."""

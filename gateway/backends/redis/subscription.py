@@ -1,7 +1,7 @@
 """Subscriptions to one Redis: any number of channels over one connection, which is opened again when it breaks.
 
 What comes in: channels, and who hears of each. What goes out: every message, to its hearer, in the order of Redis; None where
-messages may have been missed.
+messages may have been missed: when the connection breaks, and again when the new one listens.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ _PATTERN: Final = b"psubscribe"
 _ENDS: Final = {_CHANNEL: b"unsubscribe", _PATTERN: b"punsubscribe"}
 _Topic = tuple[bytes, bytes]
 """The command that subscribes, with which Redis confirms too, and the name: a channel may be called as a pattern is."""
-HearAny = Callable[[bytes, bytes], None]
-"""Takes a channel and what was published on it."""
+HearAny = Callable[[bytes, bytes | None], None]
+"""Takes a channel and what was published on it; the pattern and None where that is no longer heard."""
 _log = structlog.get_logger("gateway.changes")
 
 
@@ -43,6 +43,8 @@ class Subscription:
         self._hearers: dict[bytes, Hear] = {}
         self._any_hearers: dict[bytes, HearAny] = {}
         self._confirmed: dict[_Topic, asyncio.Future[None]] = {}
+        self._missed: set[_Topic] = set()
+        """What was confirmed on a connection that broke, and is not yet on a new one."""
         self._pongs: deque[asyncio.Future[None] | None] = deque()
         self._outgoing: deque[tuple[Any, ...]] = deque()
         self._is_outgoing = asyncio.Event()
@@ -79,7 +81,7 @@ class Subscription:
         self._unsubscribe((_PATTERN, name))
 
     async def fence(self) -> None:
-        """Return when everything that was published before this has been heard.
+        """Return when everything that was published before this has been heard, or that it may have been missed.
 
         Raises: the failure, when Redis does not answer in time.
         """
@@ -108,6 +110,7 @@ class Subscription:
 
     def _unsubscribe(self, topic: _Topic) -> None:
         kind, name = topic
+        self._missed.discard(topic)
         if self._confirmed.pop(topic, None) is not None:
             self._send(_ENDS[kind], name)
 
@@ -132,6 +135,7 @@ class Subscription:
             self._is_failing = False
             self._outgoing.clear()
             self._outgoing.extend(self._confirmed)
+            self._outgoing.extend(("PING",) for _ in self._pongs)  # of those who asked meanwhile
             self._is_outgoing.set()
             await _run_until_one_ends(self._write(connection), self._read(connection))
         finally:
@@ -175,20 +179,30 @@ class Subscription:
             if (hear_any := self._any_hearers.get(message[1])) is not None:
                 hear_any(message[2], message[3])
         elif message[0] in _ENDS:
-            confirmed = self._confirmed.get((message[0], message[1]))
-            if confirmed is not None and not confirmed.done():
-                confirmed.set_result(None)
+            self._confirm((message[0], message[1]))
+
+    def _confirm(self, topic: _Topic) -> None:
+        confirmed = self._confirmed.get(topic)
+        if confirmed is not None and not confirmed.done():
+            confirmed.set_result(None)
+        if topic in self._missed:
+            self._missed.discard(topic)
+            if topic[0] == _CHANNEL:
+                self._hearers[topic[1]](None)
 
     def _lose(self) -> None:
         """Forget the connection: nothing is confirmed any more, and everybody may have missed something."""
         _cancel(pong for pong in self._pongs if pong is not None)
         self._pongs.clear()
         loop = asyncio.get_running_loop()
-        for topic, confirmed in self._confirmed.items():
-            if confirmed.done():
-                self._confirmed[topic] = loop.create_future()
+        lost = [topic for topic, confirmed in self._confirmed.items() if confirmed.done()]
+        self._missed.update(lost)
+        self._confirmed.update((topic, loop.create_future()) for topic in lost)
         for hear in list(self._hearers.values()):
             hear(None)
+        for kind, name in lost:
+            if kind == _PATTERN:
+                self._any_hearers[name](name, None)
 
 
 def _cancel(futures: Iterable[asyncio.Future[None]]) -> None:
