@@ -42,11 +42,11 @@ from gateway.web.app import build_app
 from gateway.web.auditing import Auditor
 from gateway.web.cors import Cors, read_origins
 from gateway.web.entrance import Entrance
-from gateway.web.facts import REFUSE
 from gateway.web.origin import read_networks
 from gateway.web.reading import Bounds
 from gateway.web.shedding import Shedder
 from gateway.web.site import Site
+from gateway.web.visit import REFUSE
 
 GARBAGE_THRESHOLD = 50_000
 """Objects that may gather before a search for cycles; a request leaves a few dozen, and hardly ever a cycle."""
@@ -124,13 +124,12 @@ class Runtime:
         self._exposition = Exposition(self._meter.cells, self._sampler.read)
         self._install(self._make_served(catalog))
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
         """Serve one connection."""
         if scope["type"] == "lifespan":
             scope["state"][REFUSE] = self._entrance.refuse
-            await self._live(receive, send)
-        else:
-            await self._entrance(scope, receive, send)
+            return self._live(receive, send)
+        return self._entrance(scope, receive, send)
 
     def _make_auditor(self) -> Auditor | None:
         settings = self._settings

@@ -27,6 +27,7 @@ class MemoryBackend:
 
     def __init__(self) -> None:
         self.name = "memory"
+        self.known_identity = b"memory"
         self.warnings: tuple[str, ...] = ()
         self.published: list[Launch] = []
         self.records: dict[str, bytes] = {}
@@ -97,7 +98,7 @@ class MemoryBackend:
 
     async def identity(self) -> bytes:
         """Return the key of this deployment."""
-        return b"memory"
+        return self.known_identity
 
     async def find(self, task_ids: Sequence[str]) -> list[Remembered | None]:
         """Return what is remembered of tasks."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from gateway.access.rights import Rights
 from gateway.catalog.task_type import TaskType
@@ -28,6 +29,8 @@ class Catalog(Struct, frozen=True, kw_only=True):
     """How often a caller may launch, whatever it is."""
     rights: Rights = Rights()
     """What the file gives to roles."""
+    drafts: dict[str, Any] = field(default_factory=dict)
+    """What was worked out once of a task type, and serves all its launches for as long as the catalog does."""
 
     def find(self, task_type: str) -> TaskType:
         """Return a task type.

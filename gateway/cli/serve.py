@@ -91,6 +91,7 @@ def _configure(settings: Settings, app: Runtime | str) -> uvicorn.Config:
         app,
         factory=isinstance(app, str),
         workers=settings.workers,
+        interface="asgi3",
         loop="uvloop",
         http=cast("type[OneWriteProtocol]", partial(OneWriteProtocol, sweeper=_make_sweeper(settings))),
         ws="none",

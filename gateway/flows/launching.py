@@ -77,7 +77,9 @@ async def launch(
     """
     due = services.find_due()
     prepared = _prepare(wish, view, now=services.clock())
-    offer = await _make_offer(prepared, services, prefix=prefix, key=key, wish=wish, trace=trace)
+    identity = services.ledger.known_identity or await services.ledger.identity()
+    named = name_launch(prepared, services, identity, trace=trace)
+    offer = Offer(launch=named) if key is None else _claim(named, key, wish, prefix=prefix, identity=identity)
     outcomes = await publish([offer], services, due=due)
     return await accept(offer, outcomes[0], services, prefix=prefix, due=due)
 
@@ -144,16 +146,10 @@ def _prepare_item(item: object, view: View, now: datetime) -> Launch | LaunchErr
         return error
 
 
-async def _make_offer(
-    prepared: Launch, services: Services, *, prefix: str, key: Key | None, wish: Wish, trace: Trace | None
-) -> Offer:
-    identity = await services.ledger.identity()
-    named = name_launch(prepared, services, identity, trace=trace)
-    if key is None:
-        return Offer(launch=named)
-    receipt = write_receipt(named, prefix=prefix)
-    claim = make_claim(named, receipt, key=key.key, caller=key.caller, options=wish.options, identity=identity)
-    return Offer(launch=named, claims=(claim,))
+def _claim(launch: Launch, key: Key, wish: Wish, *, prefix: str, identity: bytes) -> Offer:
+    receipt = write_receipt(launch, prefix=prefix)
+    claim = make_claim(launch, receipt, key=key.key, caller=key.caller, options=wish.options, identity=identity)
+    return Offer(launch=launch, claims=(claim,))
 
 
 def name_launch(

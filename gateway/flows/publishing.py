@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from gateway.errors import BackendError, UncertainPublishError
 from gateway.flows.heeding import find_refusal, refuse
 from gateway.flows.services import Services
-from gateway.launch.offer import Held, Offer, Outcome, Published, Withheld
+from gateway.launch.offer import PUBLISHED, Held, Offer, Outcome, Published, Withheld
 from gateway.ports import Found, Remembered
 from gateway.status.lifecycle import CELERY_FINAL, choose_status
 from gateway.status.record import read_found
@@ -53,6 +53,17 @@ async def _publish(offers: Sequence[Offer], services: Services, *, due: float, a
         outcomes = await services.publisher.publish(offers, all_or_nothing=all_or_nothing)
     else:
         outcomes = await _publish_by(due, offers, services, all_or_nothing=all_or_nothing)
+    if outcomes.count(PUBLISHED) == len(outcomes):
+        for offer in offers:
+            services.tally.note_launch(offer.launch.task_type)
+        return outcomes
+    return await _settle(offers, outcomes, services, due=due, all_or_nothing=all_or_nothing)
+
+
+async def _settle(
+    offers: Sequence[Offer], outcomes: list[Outcome], services: Services, *, due: float, all_or_nothing: bool
+) -> list[Outcome]:
+    """Settle what did not happen at once."""
     for _ in range(ROUNDS):
         held = [outcome for outcome in outcomes if isinstance(outcome, Held)]
         if not held:

@@ -68,6 +68,8 @@ class Launch(Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """What its caller should know though it was accepted."""
     trace: Trace | None = None
     """The trace that it belongs to: in its message only, never in its row."""
+    row: "LedgerEntry | None" = None
+    """The draft of its row, where its task type has one."""
 
     def __repr__(self) -> str:
         """Name the launch without its values."""
@@ -148,28 +150,38 @@ class DryRun(Struct, frozen=True, kw_only=True):
 
 def record(launch: Launch) -> LedgerEntry:
     """Keep of a launch what may be kept."""
-    return LedgerEntry(
-        delivery=launch.delivery,
-        queue=launch.queue,
-        priority=launch.priority,
+    return replace(
+        launch.row or draft_row(launch),
         task_id=launch.task_id,
-        task_type=launch.task_type,
-        name=launch.name,
         params=launch.public_params,
         secrets=tuple(sorted(launch.secret_names & launch.params.keys())) if launch.secret_names else (),
-        is_plain=launch.is_plain,
+        priority=launch.priority,
         launched_at=launch.launched_at,
         eta=launch.eta,
         expires_at=launch.expires_at,
+        lineage=launch.lineage,
+        launched_by=launch.launched_by,
+        batch_id=launch.batch_id,
+    )
+
+
+def draft_row(launch: Launch) -> LedgerEntry:
+    """Draft what the ledger keeps of a launch: what is the same for all of its task type."""
+    return LedgerEntry(
+        delivery=launch.delivery,
+        queue=launch.queue,
+        task_id="",
+        task_type=launch.task_type,
+        name=launch.name,
+        params={},
+        is_plain=launch.is_plain,
+        launched_at=launch.launched_at,
         time_limit_s=launch.time_limit_s,
         soft_time_limit_s=launch.soft_time_limit_s,
         keep_s=launch.keep_s,
         reconcile_after_s=launch.reconcile_after_s,
         digest=launch.digest,
         generation=launch.generation,
-        lineage=launch.lineage,
-        launched_by=launch.launched_by,
-        batch_id=launch.batch_id,
     )
 
 
@@ -181,18 +193,24 @@ def restore(entry: LedgerEntry) -> Launch:
 def write_receipt(launch: Launch | LedgerEntry, *, prefix: str) -> Receipt:
     """Answer an accepted launch; `prefix` is the path before `/tasks`."""
     lineage = launch.lineage
-    return Receipt(
+    receipt = Receipt(
         task_id=launch.task_id,
         task_type=launch.task_type,
         name=launch.name,
         status="PENDING",
-        message=f"{launch.task_type} was launched" if lineage is None else f"{launch.task_type} was launched again",
+        message=f"{launch.task_type} was launched",
         launched_at=launch.launched_at,
         status_url=f"{prefix}/tasks/{launch.task_id}",
-        retry_of=lineage.retry_of if lineage else None,
-        root_id=lineage.root_id if lineage else None,
-        attempt=lineage.attempt if lineage else None,
         warnings=launch.warnings if isinstance(launch, Launch) else (),
+    )
+    if lineage is None:
+        return receipt
+    return replace(
+        receipt,
+        message=f"{launch.task_type} was launched again",
+        retry_of=lineage.retry_of,
+        root_id=lineage.root_id,
+        attempt=lineage.attempt,
     )
 
 

@@ -9,6 +9,7 @@ Source: RFC 9562, section 5.7 (rand_a and rand_b may hold anything).
 
 import re
 from hashlib import blake2b
+from struct import Struct
 from typing import Annotated
 
 from msgspec import Meta
@@ -16,6 +17,7 @@ from msgspec import Meta
 _PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _CANONICAL = re.compile(_PATTERN)
 TaskId = Annotated[str, Meta(pattern=f"^{_PATTERN}$", max_length=36, title="an id from a receipt")]
+_GROUPS = Struct("8s4s4s4s12s")
 _DIGEST_BYTES = 3
 ENTROPY_BYTES = 7
 
@@ -29,8 +31,8 @@ def mint(*, now_ms: int, entropy: bytes, identity: bytes) -> str:
     head = bytearray(now_ms.to_bytes(6) + entropy)
     head[6] = 0x70 | head[6] & 0x0F
     head[8] = 0x80 | head[8] & 0x3F
-    text = (head + _digest(head, identity)).hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    groups = _GROUPS.unpack((head + _digest(head, identity)).hex().encode("ascii"))
+    return b"-".join(groups).decode("ascii")
 
 
 def is_task_id(text: str) -> bool:

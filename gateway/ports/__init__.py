@@ -1,18 +1,15 @@
 """What the flows need from the world: the protocols that `backends/` keeps, and the values that cross them."""
 
 from gateway.ports.fleet import Fleet, muster
+from gateway.ports.process import Audit, Authenticator, Config, Probe
 from gateway.ports.protocols import (
-    Audit,
-    Authenticator,
     Backlog,
     Changes,
-    Config,
     Deliveries,
     Feed,
     History,
     Ledger,
     OpenTasks,
-    Probe,
     Publisher,
     Results,
     Tally,

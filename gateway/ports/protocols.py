@@ -7,17 +7,13 @@ without being a coroutine has asked by the time it returns: two of them, called 
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from gateway.access.caller import Caller
-from gateway.access.deed import Deed
 from gateway.launch.idempotency import Claim
 from gateway.launch.launch import Launch
 from gateway.launch.offer import Offer, Outcome
 from gateway.launch.withdrawal import Taking, Withdrawal
 from gateway.ports.values import (
-    Authentication,
-    ConfigState,
     End,
     FeedEntry,
     Found,
@@ -38,7 +34,7 @@ from gateway.ports.values import (
 class Publisher(Protocol):
     """Records launches in the ledger and hands them to the broker: both or neither."""
 
-    async def publish(self, offers: Sequence[Offer], *, all_or_nothing: bool = False) -> list[Outcome]:
+    def publish(self, offers: Sequence[Offer], *, all_or_nothing: bool = False) -> Awaitable[list[Outcome]]:
         """Record and publish each offer whose conditions hold; with `all_or_nothing` only if those of all do.
 
         Shape: an outcome for each offer, in their order. A LedgerUnavailableError or BrokerUnavailableError among them
@@ -54,6 +50,9 @@ class Publisher(Protocol):
 
 class Ledger(Protocol):
     """Remembers each launch until its retention ends."""
+
+    known_identity: bytes | None
+    """The key of this deployment, once it was asked for."""
 
     async def identity(self) -> bytes:
         """Return the key of this deployment, made once and shared by all replicas."""
@@ -247,53 +246,3 @@ class Workers(Protocol):
 
     async def revoke(self, task_ids: Sequence[str], *, terminate: bool, signal: str) -> None:
         """Ask every worker that is alive not to run tasks, or to stop them."""
-
-
-class Audit(Protocol):
-    """Keeps who did what, a bounded number of records."""
-
-    lost: int
-    """Records that nobody will find, since the process began."""
-
-    def note(self, deed: Deed) -> None:
-        """Take a deed, and never wait."""
-
-    def sign(self, params: Mapping[str, Any]) -> str | None:
-        """Return the digest of params, which hold nothing secret, for a deed; None where none is kept."""
-
-    async def read(self, before: str | None) -> list[tuple[str, Deed]]:
-        """Return the next records behind a position, the newest first, each with its own; none at the end."""
-
-
-class Authenticator(Protocol):
-    """Knows callers by what they present."""
-
-    async def identify(self, credential: bytes) -> Caller | None:
-        """Return whose key or token this is; None for one that is unknown, malformed or expired."""
-
-    def describe(self) -> Authentication:
-        """Return its state."""
-
-
-class Config(Protocol):
-    """The tasks.yaml that is served, and the way to another one."""
-
-    def describe(self) -> ConfigState:
-        """Return its state."""
-
-    async def reload(self) -> ConfigState:
-        """Read it again, on every gateway, and serve what it says.
-
-        Raises: ConfigError with every issue, or SettingsError; then the old one is served on.
-        """
-
-
-class Probe(Protocol):
-    """One thing the gateway stands on, as readiness sees it."""
-
-    name: str
-    warnings: tuple[str, ...]
-    """What is dangerous about it though it answers, as far as that has been looked at."""
-
-    async def check(self) -> None:
-        """Return when it answers; raise a BackendError when it does not."""

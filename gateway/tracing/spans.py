@@ -28,7 +28,7 @@ from opentelemetry.trace import (
 
 from gateway.launch.trace import Trace, read_trace
 from gateway.web.entrance import FAILED, UNMATCHED, Seen
-from gateway.web.facts import WAITING
+from gateway.web.visit import WAITING
 
 CLOSE_S: Final = 2.0
 

@@ -13,6 +13,7 @@ from gateway.web.answers import Receive, Scope
 from gateway.web.reading import find_header
 from gateway.web.shedding import park
 from gateway.web.site import Site
+from gateway.web.visit import Visit
 
 MAX_WAIT_S: Final = 120
 WaitSeconds = Annotated[
@@ -36,12 +37,12 @@ async def attending(task_id: str, site: Site, scope: Scope, receive: Receive) ->
             leaving.cancel()
 
 
-def read_preferred_wait(scope: Scope) -> int | None:
+def read_preferred_wait(visit: Visit) -> int | None:
     """Read `Prefer: wait=10`, bounded by what is possible; None where nothing is preferred.
 
     Source: RFC 7240: a preference that is not understood is ignored.
     """
-    given = find_header(scope, b"prefer")
+    given = find_header(visit, b"prefer")
     found = None if given is None else _WAIT.search(given)
     return None if found is None else min(int(found[1]), MAX_WAIT_S)
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from gateway.errors import SettingsError
 from gateway.web.answers import Receive, Scope, Send
-from gateway.web.reading import read_fields
+from gateway.web.visit import find_visit
 
 KEPT_S: Final = 600
 """How long a browser need not ask again."""
@@ -40,9 +40,10 @@ class Cors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        origin = _find(scope, b"origin")
+        fields = find_visit(scope).fields
+        origin = fields.get(b"origin", b"")
         marks = [_VARY] if origin not in self._origins else [_VARY, (b"access-control-allow-origin", origin), _EXPOSED]
-        is_preflight = scope.get("method") == "OPTIONS" and _find(scope, b"access-control-request-method")
+        is_preflight = scope.get("method") == "OPTIONS" and fields.get(b"access-control-request-method")
 
         async def send_marked(message: Any) -> None:
             if message["type"] == "http.response.start":
@@ -68,7 +69,3 @@ def read_origins(text: str) -> tuple[str, ...]:
         if parts.scheme not in {"http", "https"} or origin != f"{parts.scheme}://{parts.netloc}" or "*" in origin:
             raise SettingsError(f"GATEWAY_CORS_ORIGINS: {origin[:64]!r} is no exact origin, as https://app.example")
     return origins
-
-
-def _find(scope: Scope, name: bytes) -> bytes:
-    return read_fields(scope).get(name, b"")

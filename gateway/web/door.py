@@ -14,12 +14,12 @@ from gateway.flows.waiting import wait_for_change
 from gateway.launch.task_id import is_task_id
 from gateway.web.answers import Answer, Receive, Scope, Send, send_answer, write_json
 from gateway.web.attending import WaitSeconds, attending
-from gateway.web.facts import ROUTE, TASK_ID, WAITING
-from gateway.web.gate import find_view
+from gateway.web.gate import choose_view
 from gateway.web.problems import answer_error, refuse_method
 from gateway.web.reading import read_query
 from gateway.web.site import Site
 from gateway.web.streaming import stream_feed, stream_task
+from gateway.web.visit import WAITING, Visit, find_visit
 
 ID_LENGTH: Final = 36
 
@@ -46,35 +46,41 @@ class TaskDoor:
         task_id, rest = path[len(self._head) :][:ID_LENGTH], path[len(self._head) + ID_LENGTH :]
         is_get, is_task = scope.get("method") == "GET", path.startswith(self._head) and is_task_id(task_id)
         if is_get and is_task and rest in {"", "/"}:
-            scope[ROUTE], scope[TASK_ID] = self.paths[0], task_id
-            await self._answer_status(task_id, scope, receive, send)
+            visit = _note(scope, self.paths[0], task_id)
+            await self._answer_status(task_id, visit, scope, receive, send)
         elif is_task and rest in {"/events", "/events/"}:
-            scope[ROUTE], scope[TASK_ID] = self.paths[1], task_id
+            _note(scope, self.paths[1], task_id)
             await (stream_task(task_id, self._site, scope, receive, send) if is_get else _refuse(scope, send))
         elif path.rstrip("/") == self._feed:
-            scope[ROUTE] = self._feed
+            _note(scope, self._feed)
             await (stream_feed(self._site, scope, receive, send) if is_get else _refuse(scope, send))
         else:
             await self.behind(scope, receive, send)
 
-    async def _answer_status(self, task_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_status(self, task_id: str, visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            answer = await self._tell(task_id, scope, receive)
+            answer = await self._tell(task_id, visit, scope, receive)
         except Exception as error:  # noqa: BLE001 - as at the framework's door: a bug becomes an opaque 500
             answer = answer_error(error, scope=scope)
         await send_answer(answer, send)
 
-    async def _tell(self, task_id: str, scope: Scope, receive: Receive) -> Answer:
+    async def _tell(self, task_id: str, visit: Visit, scope: Scope, receive: Receive) -> Answer:
         site = self._site
-        view = find_view(scope, site)
+        view = choose_view(visit, site)
         wait_s = read_query(scope, FollowQuery).wait_s if scope["query_string"] else 0
         if wait_s:
-            scope[ROUTE] += WAITING
+            visit.route += WAITING
             async with attending(task_id, site, scope, receive) as watch:
                 return write_json(
                     await wait_for_change(task_id, view, watch, site.services, prefix=site.prefix, wait_s=wait_s)
                 )
         return write_json(await follow(task_id, view, site.services, prefix=site.prefix))
+
+
+def _note(scope: Scope, route: str, task_id: str | None = None) -> Visit:
+    visit = find_visit(scope)
+    visit.route, visit.task_id = route, task_id
+    return visit
 
 
 async def _refuse(scope: Scope, send: Send) -> None:

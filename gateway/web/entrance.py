@@ -6,7 +6,7 @@ what logs, metrics and traces are made of. It costs a few microseconds in all, a
 
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final, Protocol
@@ -16,8 +16,7 @@ from msgspec import Struct
 from gateway.launch.trace import Trace, read_trace
 from gateway.ports import Tally
 from gateway.web.answers import Receive, Scope, Send
-from gateway.web.facts import AUDITOR, CALLER, CODE, REFUSED, REQUEST_ID, ROUTE, SPAN, TASK_ID, TRACE
-from gateway.web.reading import read_fields
+from gateway.web.visit import Fields, Visit, find_route, find_visit
 
 UNMATCHED: Final = "unmatched"
 """The route of whatever has none."""
@@ -95,12 +94,11 @@ class Entrance:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        fields = read_fields(scope)
-        request_id = scope[REQUEST_ID] = self._name(fields)
-        if self._tracer is not None or b"traceparent" in fields:
-            self._begin_trace(scope)
-        if self._auditor is not None:
-            scope[AUDITOR] = self._auditor
+        visit = find_visit(scope)
+        visit.request_id = request_id = self._name(visit.fields)
+        visit.auditor = self._auditor
+        if self._tracer is not None or b"traceparent" in visit.fields:
+            self._begin_trace(scope, visit)
         passage = _Passage(send, (*self.marks, (b"x-request-id", request_id.encode())))
         began = perf_counter()
         try:
@@ -108,21 +106,22 @@ class Entrance:
         finally:
             ended = perf_counter()
             head_s = (passage.answered or ended) - began
-            self._tell(scope, passage.status or FAILED, head_s=head_s, whole_s=ended - began)
+            self._tell(scope, visit, passage.status or FAILED, head_s=head_s, whole_s=ended - began)
 
     def refuse(self, scope: Scope, status: HTTPStatus, seconds: float) -> Headers:
         """See a request that the server refuses before all of it has come; return the marks of its answer.
 
         One that the app has begun with is told of when the app has ended.
         """
-        if REQUEST_ID in scope:
-            scope[REFUSED] = status
+        visit = find_visit(scope)
+        if visit.request_id:
+            visit.refused = status
         else:
-            scope[REQUEST_ID], scope[CODE] = self._name(read_fields(scope)), status.name.lower()
-            self._tell(scope, status, head_s=seconds, whole_s=seconds)
-        return (*self.marks, (b"x-request-id", scope[REQUEST_ID].encode()))
+            visit.request_id, visit.code = self._name(visit.fields), status.name.lower()
+            self._tell(scope, visit, status, head_s=seconds, whole_s=seconds)
+        return (*self.marks, (b"x-request-id", visit.request_id.encode()))
 
-    def _name(self, fields: dict[bytes, bytes]) -> str:
+    def _name(self, fields: Fields) -> str:
         """Take the caller's name for its request, if it is a sound one."""
         given = fields.get(b"x-request-id")
         if given is not None and _REQUEST_ID.match(given):
@@ -130,35 +129,32 @@ class Entrance:
         self._count += 1
         return f"{self._head}{self._count:x}"
 
-    def _begin_trace(self, scope: Scope) -> None:
-        trace = find_trace(scope)
+    def _begin_trace(self, scope: Scope, visit: Visit) -> None:
+        visit.trace = find_trace(scope["headers"])
         if self._tracer is not None:
-            scope[SPAN] = self._tracer.begin(trace, method=_name_method(scope))
-        elif trace is not None:
-            scope[TRACE] = trace
+            visit.span = self._tracer.begin(visit.trace, method=_name_method(scope))
 
-    def _tell(self, scope: Scope, status: int, *, head_s: float, whole_s: float) -> None:
-        method, route, code = _name_method(scope), scope.get(ROUTE) or UNMATCHED, scope.get(CODE)
-        refused: HTTPStatus | None = scope.get(REFUSED)
-        if refused is not None:
-            status, code = refused, refused.name.lower()
+    def _tell(self, scope: Scope, visit: Visit, status: int, *, head_s: float, whole_s: float) -> None:
+        method, route, code = _name_method(scope), find_route(scope, visit) or UNMATCHED, visit.code
+        if visit.refused is not None:
+            status, code = visit.refused, visit.refused.name.lower()
         self._tally.note_answer(method, route, status, head_s)
         if code is not None:
             self._tally.note_refusal(code)
             if self._auditor is not None:
                 self._auditor.tell_refusal(scope, code)
-        span: Span | None = scope.get(SPAN)
+        span: Span | None = visit.span
         if self._log is None and span is None:
             return
         seen = Seen(
-            request_id=scope[REQUEST_ID],
+            request_id=visit.request_id,
             method=method,
             route=route,
             status=status,
             code=code,
             duration_s=whole_s,
-            task_id=scope.get(TASK_ID),
-            caller=scope.get(CALLER) or None,
+            task_id=visit.task_id,
+            caller=visit.caller or None,
         )
         if self._log is not None:
             self._log.note(seen)
@@ -171,12 +167,11 @@ def _name_method(scope: Scope) -> str:
     return method if method in METHODS else OTHER
 
 
-def find_trace(scope: Scope) -> Trace | None:
+def find_trace(headers: Sequence[tuple[bytes, bytes]]) -> Trace | None:
     """Find the trace that a request is part of; none where it names two."""
-    parent = read_fields(scope).get(b"traceparent")
-    if parent is None or [name for name, _ in scope["headers"]].count(b"traceparent") > 1:
-        return None
-    return read_trace(parent, b",".join([value for name, value in scope["headers"] if name == b"tracestate"]))
+    parents = [value for name, value in headers if name == b"traceparent"]
+    states = [value for name, value in headers if name == b"tracestate"]
+    return read_trace(parents[0], b",".join(states)) if len(parents) == 1 else None
 
 
 class _Passage:

@@ -16,12 +16,12 @@ from gateway.launch.request import read_retry_body
 from gateway.launch.task_id import is_task_id
 from gateway.web.auditing import note, note_launch
 from gateway.web.door import FollowQuery
-from gateway.web.facts import TASK_ID
 from gateway.web.gate import KNOWN, find_view
 from gateway.web.launching import describe_accepted, read_caller_key
 from gateway.web.reading import NoQuery, read_json, read_query
 from gateway.web.site import Site, answer, in_time
 from gateway.web.tracing import publishing
+from gateway.web.visit import find_visit
 
 
 class RevokeQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,12 +64,12 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
         _note(task_id, request)
         read_query(request.scope, NoQuery)
         body = read_retry_body(await read_json(request, bounds=site.bounds, empty={}))
-        view = find_view(request.scope, site)
-        key = read_caller_key(request.scope, view)
-        with publishing(request.scope) as trace:
+        view, visit = find_view(request.scope, site), find_visit(request.scope)
+        key = read_caller_key(visit, view)
+        with publishing(visit) as trace:
             accepted = await retry_task(task_id, body, view, site.services, prefix=site.prefix, key=key, trace=trace)
         _note(accepted.receipt.task_id, request)
-        note_launch(request.scope, "retry", accepted)
+        note_launch(request.scope, visit, "retry", accepted)
         return answer(accepted.receipt, headers=describe_accepted(accepted))
 
     return [follow, show_result, revoke, retry]
@@ -78,4 +78,4 @@ def make_follow_handlers(site: Site) -> list[HTTPRouteHandler]:
 def _note(task_id: str, request: Request[Any, Any, Any]) -> None:
     """Note which task a request is about, for whoever observes it; a path may say anything."""
     if is_task_id(task_id):
-        request.scope[TASK_ID] = task_id  # type: ignore[typeddict-unknown-key] # the scope is open to words of one's own
+        find_visit(request.scope).task_id = task_id

@@ -15,9 +15,9 @@ from gateway.catalog.view import View, Views
 from gateway.errors import ForbiddenError, GatewayError, UnknownCallerError
 from gateway.ports import Authenticator
 from gateway.web.answers import Receive, Scope, Send, send_answer
-from gateway.web.facts import CALLER
 from gateway.web.problems import answer_error
 from gateway.web.site import Site
+from gateway.web.visit import Visit, find_visit
 
 OPEN: Final = "open"
 """Said of a route that anybody may use: it tells nothing of any task type, and a browser or a probe sends no key."""
@@ -25,8 +25,6 @@ KNOWN: Final = "known"
 """Said of a route for every caller that is known: it answers by what this one sees."""
 RIGHTS: Final = frozenset({OPEN, KNOWN, *POWERS})
 LONGEST_CREDENTIAL: Final = 8192
-_VIEW: Final = "gateway.view"
-_GATE: Final = "gateway.gate"
 _BEARER: Final = b"bearer "
 
 
@@ -51,9 +49,8 @@ class Gate:
         credential = find_credential(scope["headers"])
         caller = await self._authenticator.identify(credential) if credential else None
         if caller is not None:
-            scope[_VIEW] = self._views.find(caller)
-            scope[CALLER] = caller.id
-            scope[_GATE] = self
+            visit = find_visit(scope)
+            visit.view, visit.caller, visit.gate = self._views.find(caller), caller.id, self
         elif scope["path"].rstrip("/") not in self._open_paths:
             await send_answer(answer_error(UnknownCallerError(), scope=scope), send)
             return
@@ -62,19 +59,24 @@ class Gate:
     async def knows_still(self, scope: Scope) -> bool:
         """Tell whether the caller of a request would be let in as the same once more."""
         caller = await self._authenticator.identify(find_credential(scope["headers"]))
-        return bool(caller == scope[_VIEW].caller)
+        view = find_visit(scope).view
+        return view is not None and caller == view.caller
 
 
 async def is_known_still(scope: Scope) -> bool:
     """Tell of a request that lasts whether its key or token has neither expired, nor been revoked, nor got other roles."""
-    gate: Gate | None = scope.get(_GATE)
+    gate: Gate | None = find_visit(scope).gate
     return gate is None or await gate.knows_still(scope)
 
 
 def find_view(scope: Scope, site: Site) -> View:
     """Return what the caller of a request sees: with authentication nothing, unless the gate has said otherwise."""
-    view: View | None = scope.get(_VIEW)
-    return site.view if view is None else view
+    return choose_view(find_visit(scope), site)
+
+
+def choose_view(visit: Visit, site: Site) -> View:
+    """Return the same of a request whose record is at hand."""
+    return visit.view or site.view
 
 
 def find_credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

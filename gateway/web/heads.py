@@ -5,7 +5,7 @@ refuses two lengths, a length beside an encoding, bare line feeds, folded header
 Source: RFC 9112, sections 3.2, 6.1 and 11.2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -36,8 +36,10 @@ class RefusedHeadError(Exception):
         self.status = status
 
 
-def check_head(url: bytes, headers: Headers, *, version: str, limits: Limits, is_large: bool) -> bool:
-    """Tell whether the body is chunked; `is_large` says that the head may be larger than it may be.
+def check_head(
+    url: bytes, headers: Headers, fields: Mapping[bytes, bytes], *, version: str, limits: Limits, is_large: bool
+) -> bool:
+    """Tell whether the body is chunked; `fields` are the headers by name, `is_large` says that the head may be larger than it may be.
 
     Raises: RefusedHeadError.
     """
@@ -47,12 +49,12 @@ def check_head(url: bytes, headers: Headers, *, version: str, limits: Limits, is
         raise RefusedHeadError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request has too many headers")
     if is_large and _measure(url, headers) > limits.max_head_bytes:
         raise RefusedHeadError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too large")
-    names = [name for name, _ in headers]
-    if names.count(b"host") != 1 and (version != "1.0" or b"host" in names):
+    is_named_twice = len(fields) < len(headers) and [name for name, _ in headers].count(b"host") > 1
+    if is_named_twice or (b"host" not in fields and version != "1.0"):
         raise RefusedHeadError(HTTPStatus.BAD_REQUEST, "the request has no Host, or more than one")
     if not url.startswith(b"/"):
         _check_target(url, headers)
-    return b"transfer-encoding" in names and _check_encoding(headers, version)
+    return b"transfer-encoding" in fields and _check_encoding(headers, version)
 
 
 def _measure(url: bytes, headers: Headers) -> int:

@@ -16,6 +16,7 @@ from gateway.web.gate import KNOWN, find_view
 from gateway.web.reading import read_json, read_query
 from gateway.web.site import Site, answer, in_time
 from gateway.web.tracing import publishing
+from gateway.web.visit import find_visit
 
 MAX_LIMIT: Final = 200
 
@@ -64,7 +65,7 @@ def make_history_handlers(site: Site) -> list[HTTPRouteHandler]:
     async def retry(request: Request[Any, Any, Any]) -> Response[bytes]:
         is_dry_run = read_query(request.scope, BulkQuery).dry_run
         body, view = await read_json(request, bounds=site.bounds), find_view(request.scope, site)
-        with publishing(request.scope) as trace:
+        with publishing(find_visit(request.scope)) as trace:
             retried = await retry_many(body, view, site.services, dry_run=is_dry_run, prefix=site.prefix, trace=trace)
         if retried.retried:
             ids = [each.retried_as for each in retried.items if each.retried_as]

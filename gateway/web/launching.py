@@ -27,19 +27,19 @@ from gateway.status.status import TaskStatus
 from gateway.web.answers import Answer, Receive, Scope, Send, send_answer, write_json
 from gateway.web.attending import attending, read_preferred_wait
 from gateway.web.auditing import note_launch, note_refused_item
-from gateway.web.facts import ROUTE, TASK_ID, TASK_TYPE, WAITING
-from gateway.web.gate import find_view
+from gateway.web.gate import choose_view
 from gateway.web.problems import Problem, answer_error, describe_error, refuse_method, write_allowances
 from gateway.web.reading import NoQuery, find_header, read_body, read_query, read_query_members
 from gateway.web.site import Site, find_in_path
 from gateway.web.tracing import publishing
+from gateway.web.visit import WAITING, Visit, find_visit
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED: Final = {"Idempotency-Replayed": "true"}
 OPTION_NAMES = frozenset(LaunchOptions.__struct_fields__)
 _KEY_HEADER = KEY_HEADER.lower().encode()
 
-Handler = Callable[[Scope, Receive], Awaitable[Answer]]
+Handler = Callable[[Visit, Scope, Receive], Awaitable[Answer]]
 
 
 class LaunchQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,36 +71,40 @@ class LaunchDoor:
         self.behind = behind
         self._path = f"{site.prefix}/tasks/launch"
         self._typed = f"{self._path}/{{task_type}}"
-        self.routes: dict[str, Handler] = {
-            self._path: self._launch_any,
-            f"{self._path}/batch": self._launch_batch,
-            **{f"{self._path}/{task_type}": self._launch_one for task_type in site.catalog.task_types},
+        one = self._launch_one, self._typed
+        self.routes: dict[str, tuple[Handler, str]] = {
+            self._path: (self._launch_any, self._path),
+            f"{self._path}/batch": (self._launch_batch, f"{self._path}/batch"),
+            **{f"{self._path}/{task_type}": one for task_type in site.catalog.task_types},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         path: str = scope.get("path", "")
-        if not path.startswith(self._path) or not (handler := self._find(path.rstrip("/"))):
+        found = self.routes.get(path) or self._find(path.rstrip("/"))
+        if found is None:
             await self.behind(scope, receive, send)
             return
         reach("received")
-        scope[ROUTE] = self._typed if handler == self._launch_one else path.rstrip("/")
+        visit = find_visit(scope)
+        handler, visit.route = found
         try:
-            answer = await handler(scope, receive) if scope["method"] == "POST" else refuse_method(scope, allow="POST")
+            is_post = scope["method"] == "POST"
+            answer = await handler(visit, scope, receive) if is_post else refuse_method(scope, allow="POST")
         except Exception as error:  # noqa: BLE001 - as at the framework's door: a bug becomes an opaque 500
             answer = answer_error(error, scope=scope)
         reach("before_answer")
         await send_answer(answer, send)
 
-    def _find(self, path: str) -> Handler | None:
-        handler = self.routes.get(path)
-        if handler is None and path.startswith(f"{self._path}/") and "/" not in path[len(self._path) + 1 :]:
-            return self._launch_one  # which says that there is no such task type, and what is like it
-        return handler
+    def _find(self, path: str) -> tuple[Handler, str] | None:
+        found = self.routes.get(path)
+        if found is None and path.startswith(f"{self._path}/") and "/" not in path[len(self._path) + 1 :]:
+            return self._launch_one, self._typed  # which says that there is no such task type, and what is like it
+        return found
 
-    async def _launch_any(self, scope: Scope, receive: Receive) -> Answer:
+    async def _launch_any(self, visit: Visit, scope: Scope, receive: Receive) -> Answer:
         query = read_query(scope, LaunchQuery)
-        body = read_launch_body(parse_body(await read_body(scope, receive, bounds=self._site.bounds)))
+        body = read_launch_body(parse_body(await read_body(visit, receive, bounds=self._site.bounds)))
         wish = Wish(
             task_type=body.task_type,
             params=body.params,
@@ -108,54 +112,54 @@ class LaunchDoor:
             params_at="/params",
             options_at="/options",
         )
-        return await self._launch(wish, scope, receive, is_dry_run=query.dry_run, status=HTTPStatus.OK)
+        return await self._launch(wish, visit, scope, receive, is_dry_run=query.dry_run, status=HTTPStatus.OK)
 
-    async def _launch_one(self, scope: Scope, receive: Receive) -> Answer:
+    async def _launch_one(self, visit: Visit, scope: Scope, receive: Receive) -> Answer:
         task_type = find_in_path(
-            find_view(scope, self._site), scope["path"].rstrip("/")[len(self._path) + 1 :]
+            choose_view(visit, self._site), scope["path"].rstrip("/")[len(self._path) + 1 :]
         ).task_type
         options, is_dry_run = _read_options(scope)
         wish = Wish(
             task_type=task_type,
-            body=await read_body(scope, receive, bounds=self._site.bounds),
+            body=await read_body(visit, receive, bounds=self._site.bounds),
             options=options,
             are_options_text=True,
             options_at="/query",
         )
-        return await self._launch(wish, scope, receive, is_dry_run=is_dry_run, status=HTTPStatus.ACCEPTED)
+        return await self._launch(wish, visit, scope, receive, is_dry_run=is_dry_run, status=HTTPStatus.ACCEPTED)
 
-    async def _launch_batch(self, scope: Scope, receive: Receive) -> Answer:
+    async def _launch_batch(self, visit: Visit, scope: Scope, receive: Receive) -> Answer:
         read_query(scope, NoQuery)
         site = self._site
-        batch = read_batch_body(parse_body(await read_body(scope, receive, bounds=self._site.bounds)))
-        with publishing(scope) as trace:
+        batch = read_batch_body(parse_body(await read_body(visit, receive, bounds=self._site.bounds)))
+        with publishing(visit) as trace:
             batch_id, outcomes = await launch_batch(
-                batch, find_view(scope, site), site.services, prefix=site.prefix, trace=trace
+                batch, choose_view(visit, site), site.services, prefix=site.prefix, trace=trace
             )
-        items = [_show_item(each, scope=scope) for each in outcomes]
+        items = [_show_item(each, visit, scope) for each in outcomes]
         return write_json(BatchAnswer(batch_id=batch_id, items=items))
 
     async def _launch(
-        self, wish: Wish, scope: Scope, receive: Receive, *, is_dry_run: bool, status: HTTPStatus
+        self, wish: Wish, visit: Visit, scope: Scope, receive: Receive, *, is_dry_run: bool, status: HTTPStatus
     ) -> Answer:
         site = self._site
-        view = find_view(scope, site)
+        view = choose_view(visit, site)
         if wish.task_type in view.catalog.task_types:
-            scope[TASK_TYPE] = wish.task_type
-        key = read_caller_key(scope, view)
+            visit.task_type = wish.task_type
+        key = read_caller_key(visit, view)
         if is_dry_run:
             return write_json(rehearse(wish, view, site.services))
-        with publishing(scope) as trace:
+        with publishing(visit) as trace:
             accepted = await launch(wish, view, site.services, prefix=site.prefix, key=key, trace=trace)
-        scope[TASK_ID] = accepted.receipt.task_id
-        note_launch(scope, "launch", accepted)
+        visit.task_id = accepted.receipt.task_id
+        note_launch(scope, visit, "launch", accepted)
         receipt, headers = accepted.receipt, describe_accepted(accepted)
         if status is HTTPStatus.ACCEPTED:
             headers["Location"] = receipt.status_url
-        wait_s = read_preferred_wait(scope)
+        wait_s = read_preferred_wait(visit)
         if wait_s is None or not view.may("read", receipt.task_type):
             return write_json(receipt, status=status, headers=headers)
-        scope[ROUTE] += WAITING
+        visit.route += WAITING
         headers["Preference-Applied"] = f"wait={wait_s}"
         ended = await self._wait(receipt.task_id, wait_s, view, scope, receive)
         if ended is None:
@@ -174,12 +178,12 @@ class LaunchDoor:
         return None
 
 
-def read_caller_key(scope: Scope, view: View) -> Key | None:
+def read_caller_key(visit: Visit, view: View) -> Key | None:
     """Read the Idempotency-Key of a request, if it has one; it is its caller's own.
 
     Raises: MalformedBodyError.
     """
-    given = find_header(scope, _KEY_HEADER)
+    given = find_header(visit, _KEY_HEADER)
     return None if given is None else Key(key=read_key(given), caller=view.caller.id)
 
 
@@ -199,9 +203,9 @@ def _read_options(scope: Scope) -> tuple[dict[str, Any], bool]:
     return {name: members[name] for name in members.keys() & OPTION_NAMES}, query.dry_run
 
 
-def _show_item(outcome: Accepted | GatewayError, *, scope: Scope) -> BatchItem:
+def _show_item(outcome: Accepted | GatewayError, visit: Visit, scope: Scope) -> BatchItem:
     if isinstance(outcome, Accepted):
-        note_launch(scope, "launch", outcome)
+        note_launch(scope, visit, "launch", outcome)
         return BatchItem(receipt=outcome.receipt)
     note_refused_item(scope, outcome.code)
     return BatchItem(problem=describe_error(outcome, instance=scope["path"]))

@@ -16,7 +16,7 @@ from gateway import errors
 from gateway.config.words import show_text
 from gateway.errors import Fault, Issue
 from gateway.web.answers import Answer, Scope
-from gateway.web.facts import CODE
+from gateway.web.visit import find_visit
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "1"
@@ -118,9 +118,9 @@ def answer_error(error: Exception, *, scope: Scope) -> Answer:
     place = show_text(path)  # on one line of any log, whatever it holds
     problem = describe_error(error, instance=path)
     if problem is None:
-        scope[CODE] = INTERNAL_ERROR
+        find_visit(scope).code = INTERNAL_ERROR
         return _answer_bug(error, path=path, place=place)
-    scope[CODE] = problem.code
+    find_visit(scope).code = problem.code
     if isinstance(error, errors.BackendError):
         _log.warning("backend_unavailable", code=error.code, detail=str(error), path=place)
     return write_problem(problem, write_allowances(getattr(error, "allowances", ())))
@@ -128,7 +128,7 @@ def answer_error(error: Exception, *, scope: Scope) -> Answer:
 
 def answer_status(status: HTTPStatus, *, detail: str, scope: Scope, headers: dict[str, str] | None = None) -> Answer:
     """Answer with a problem that is only about HTTP."""
-    code = scope[CODE] = status.name.lower()
+    code = find_visit(scope).code = status.name.lower()
     return write_problem(_make(status, instance=scope["path"], code=code, detail=detail), headers)
 
 

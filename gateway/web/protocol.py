@@ -1,10 +1,6 @@
 """uvicorn's protocol with two changes: answers leave in one write, and a request arrives in time, in bounds and clearly or not at all.
 
-uvicorn writes head and body one after the other, and uvloop passes each on at once. Two writes are two system calls here
-and two wake-ups at the client; and answers that become known together, as those of one round trip to Redis do, wake the
-client one by one. That was an eighth of all that a launch costs.
-
-It also waits for ever for a request that comes byte by byte, and takes a head of any size. What two servers could read
+uvicorn waits for ever for a request that comes byte by byte, and takes a head of any size. What two servers could read
 differently is refused: whoever stands in front would see another request than is served here.
 """
 
@@ -13,15 +9,15 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from gateway.web.facts import REFUSE
 from gateway.web.heads import Limits, RefusedHeadError, check_head
 from gateway.web.problems import answer_status
+from gateway.web.sending import Gathering, Sender
 from gateway.web.sweeping import Sweeper
+from gateway.web.visit import REFUSE, find_visit
 
-MAX_HELD_BYTES = 65_536
-"""Beyond that the rest of a turn does not wait, so that a slow client is felt."""
 CHUNK_OVERHEAD: Final = 16_384
 """So many bytes a chunked body may have beside what it carries, and seven for each byte of that: no client says more."""
 Headers = Sequence[tuple[bytes, bytes]]
@@ -35,6 +31,8 @@ class OneWriteProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **others)
         self._sweeper = sweeper or Sweeper(Limits())
         self._limits = self._sweeper.limits
+        self._done: asyncio.Future[None] = self.loop.create_future()
+        self._done.set_result(None)
         self._since = 0.0
         """Since when a head or a body is on its way, by the loop's clock; 0 while none is."""
         self._is_body = False
@@ -52,10 +50,15 @@ class OneWriteProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Stand between uvicorn and its transport."""
-        super().connection_made(cast("asyncio.Transport", _Gathering(transport, self.loop)))
+        super().connection_made(cast("asyncio.Transport", Gathering(transport, self.loop)))
         self._since = self.loop.time()
         if not self._sweeper.add(self):
             self.refuse(HTTPStatus.TOO_MANY_REQUESTS, "this address has too many connections")
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Give the app a way to answer of our own."""
+        sender = Sender(cycle, self._done)
+        super()._start_asgi_task(cycle, lambda scope, receive, _: app(scope, receive, sender.send))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Be looked after no longer."""
@@ -82,7 +85,12 @@ class OneWriteProtocol(HttpToolsProtocol):
         is_large = self._head_bytes + self._chunk_bytes > self._limits.max_head_bytes
         try:
             is_chunked = check_head(
-                self.url, self.headers, version=self.parser.get_http_version(), limits=self._limits, is_large=is_large
+                self.url,
+                self.headers,
+                find_visit(self.scope).fields,
+                version=self.parser.get_http_version(),
+                limits=self._limits,
+                is_large=is_large,
             )
         except RefusedHeadError as refusal:
             self._refusal = refusal
@@ -167,32 +175,3 @@ class OneWriteProtocol(HttpToolsProtocol):
             *(b"%s: %s" % mark for mark in marks if mark[0] != b"connection"),
         ]
         self.transport.write(b"\r\n".join([*head, b"", answer.body]))
-
-
-class _Gathering:
-    """A transport that gathers what is written during one turn of the loop."""
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._held = b""
-        self.is_closing = transport.is_closing  # asked at every answer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        if not self._held:
-            self._loop.call_soon(self.flush)
-        self._held += data
-        if len(self._held) > MAX_HELD_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        held, self._held = self._held, b""
-        if held and not self._transport.is_closing():
-            self._transport.write(held)
-
-    def close(self) -> None:
-        self.flush()
-        self._transport.close()

@@ -12,8 +12,8 @@ from gateway.errors import Fault, MalformedBodyError, RefusedParamsError
 from gateway.launch.text import read_text
 from gateway.schema import check_count, parse_body
 from gateway.web.answers import JSON, Receive, Scope
-from gateway.web.facts import FIELDS
 from gateway.web.problems import DisconnectedError, TooLargeError, UnsupportedMediaTypeError
+from gateway.web.visit import Fields, Visit, find_visit
 
 Q = TypeVar("Q", bound=Struct)
 MAX_QUERY_MEMBERS = 32
@@ -32,14 +32,15 @@ class Bounds(Struct, frozen=True, kw_only=True):
     max_values: int
 
 
-async def read_body(scope: Scope, receive: Receive, *, bounds: Bounds) -> bytes:
+async def read_body(visit: Visit, receive: Receive, *, bounds: Bounds) -> bytes:
     """Read a whole body that says it is JSON, for somebody else to parse.
 
     Raises: UnsupportedMediaTypeError; TooLargeError; MalformedBodyError for too many values; DisconnectedError.
     """
-    check_media_type(scope)
+    fields = visit.fields
+    check_media_type(fields)
     max_bytes = bounds.max_body_bytes
-    declared = read_fields(scope).get(b"content-length", b"")
+    declared = fields.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > max_bytes:
         raise TooLargeError
     message = await receive()
@@ -66,17 +67,9 @@ async def _read_rest(message: Any, receive: Receive, *, max_bytes: int) -> bytes
         message = await receive()
 
 
-def read_fields(scope: Scope) -> dict[bytes, bytes]:
-    """Return the header fields of a request by their names in small letters; of those with one name the first."""
-    fields: dict[bytes, bytes] | None = scope.get(FIELDS)
-    if fields is None:
-        fields = scope[FIELDS] = dict(reversed(scope["headers"]))
-    return fields
-
-
-def find_header(scope: Scope, name: bytes) -> str | None:
+def find_header(visit: Visit, name: bytes) -> str | None:
     """Return the first header of a name in small letters, or None."""
-    value = read_fields(scope).get(name)
+    value = visit.fields.get(name)
     return None if value is None else str(value, "latin-1")
 
 
@@ -88,21 +81,20 @@ async def read_json(request: Request[Any, Any, Any], *, bounds: Bounds, empty: A
     raw = await request.body()
     if not raw and empty is not None:
         return empty
-    check_media_type(request.scope)
+    check_media_type(find_visit(request.scope).fields)
     check_count(raw, most=bounds.max_values)
     return parse_body(raw)
 
 
-def check_media_type(scope: Scope) -> None:
+def check_media_type(fields: Fields) -> None:
     """Take JSON only, and only when it says so: a browser cannot send that across sites unasked.
 
     Raises: UnsupportedMediaTypeError.
     """
-    fields = read_fields(scope)
     declared = fields.get(b"content-type", b"")
     if declared != _JSON and declared.replace(b" ", b"").replace(b'"', b"").lower() not in _JSON_TYPES:
         raise UnsupportedMediaTypeError("send the body with Content-Type: application/json")
-    if fields.get(b"content-encoding", b"identity").lower() != b"identity":
+    if b"content-encoding" in fields and fields[b"content-encoding"].lower() != b"identity":
         raise UnsupportedMediaTypeError("send the body without Content-Encoding")
 
 

@@ -10,13 +10,16 @@ from typing import Any
 
 from gateway.errors import OverloadedError, TooManyWaitsError
 from gateway.web.answers import Receive, Scope, Send, send_answer
-from gateway.web.facts import CALLER
 from gateway.web.problems import answer_error
+from gateway.web.visit import find_visit
 
 ALWAYS = frozenset({"/health/live", "/health/startup", "/health/ready", "/metrics"})
 BODIES = 64
 """How many bodies of the greatest size may be held at once."""
-_PLACE = "gateway.place"
+SMALL_DIGITS = 3
+"""A body whose length has so many digits is not counted: the bound on requests is bound enough."""
+UNKNOWN = b"unknown"
+"""The length of a body that comes in chunks."""
 
 
 class Shedder:
@@ -49,10 +52,12 @@ class Shedder:
             await send_answer(answer_error(OverloadedError(), scope=scope), send)
             return
         self.under_way += 1
-        place = _Place(self)
-        scope[_PLACE] = place
+        visit = find_visit(scope)
+        visit.place = place = _Place(self)
+        if len(visit.fields.get(b"content-length", UNKNOWN)) > SMALL_DIGITS:
+            receive = place.count(receive)
         try:
-            await self._app(scope, place.count(receive), send)
+            await self._app(scope, receive, send)
         finally:
             self._leave(place)
 
@@ -99,8 +104,9 @@ def park(scope: Scope) -> None:
 
     Raises: OverloadedError when too many wait already; TooManyWaitsError when too many of its caller do.
     """
-    if (place := scope.get(_PLACE)) is not None:
-        place.park(scope.get(CALLER) or "")
+    visit = find_visit(scope)
+    if visit.place is not None:
+        visit.place.park(visit.caller)
 
 
 class _Place:

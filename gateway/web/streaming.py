@@ -24,6 +24,7 @@ from gateway.web.gate import find_view, is_known_still
 from gateway.web.problems import answer_error
 from gateway.web.reading import NoQuery, find_header, read_query
 from gateway.web.site import Site
+from gateway.web.visit import find_visit
 
 STALL_S: Final = 20.0
 """A client that takes nothing for so long is dropped."""
@@ -131,7 +132,7 @@ def _read_last_seen(scope: Scope) -> str | None:
 
     Raises: MalformedBodyError.
     """
-    given = find_header(scope, b"last-event-id")
+    given = find_header(find_visit(scope), b"last-event-id")
     if not given:
         return None
     if not re.fullmatch(ENTRY_ID, given):

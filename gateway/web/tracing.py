@@ -4,8 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
 from gateway.launch.trace import Trace
-from gateway.web.answers import Scope
-from gateway.web.facts import SPAN, TASK_TYPE, TRACE
+from gateway.web.visit import Visit
 
 _UNTRACED: Final = nullcontext(None)
 
@@ -17,10 +16,10 @@ class Publishes(Protocol):
         """Span a publish; what it gives is the trace of its messages."""
 
 
-def publishing(scope: Scope) -> AbstractContextManager[Trace | None]:
+def publishing(visit: Visit) -> AbstractContextManager[Trace | None]:
     """Give the trace that messages of a request belong to, and span their publish."""
-    span: Publishes | None = scope.get(SPAN)
+    span: Publishes | None = visit.span
     if span is not None:
-        return span.publish(scope.get(TASK_TYPE))
-    trace: Trace | None = scope.get(TRACE)
+        return span.publish(visit.task_type)
+    trace = visit.trace
     return _UNTRACED if trace is None else nullcontext(trace)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.web.protocol import MAX_HELD_BYTES
+from gateway.web.sending import MAX_HELD_BYTES
 from tests.web.conftest import connect_to
 
 BODY = b'{"answer": 42}'

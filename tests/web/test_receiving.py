@@ -10,10 +10,10 @@ from gateway.metrics.cells import Cells
 from gateway.metrics.meter import Meter
 from gateway.metrics.sums import Sums
 from gateway.web.entrance import Entrance, Seen
-from gateway.web.facts import REFUSE
 from gateway.web.heads import Limits
 from gateway.web.origin import read_networks
 from gateway.web.sweeping import Sweeper
+from gateway.web.visit import REFUSE
 from tests.web.conftest import connect_to, serving
 
 LIMITS = Limits(receive_head_s=0.3, receive_body_s=0.3, max_head_bytes=1024, max_headers=10)

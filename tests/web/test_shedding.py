@@ -11,9 +11,9 @@ from gateway.errors import TooManyWaitsError
 from gateway.launch.offer import Offer, Outcome
 from gateway.web.answers import send_answer
 from gateway.web.app import build_app
-from gateway.web.facts import CALLER
 from gateway.web.problems import answer_error
-from gateway.web.shedding import BODIES, Shedder, park
+from gateway.web.shedding import BODIES, SMALL_DIGITS, Shedder, park
+from gateway.web.visit import find_visit
 from tests.web.conftest import make_site
 
 LAUNCH = "/api/celery/tasks/launch/shop.order"
@@ -90,9 +90,15 @@ async def test_bodies_beyond_the_budget_are_refused(backend: MemoryBackend) -> N
     app = build_app(make_site(backend))
     full = Shedder(app, max_requests=9, max_waits=9, max_body_bytes=4096)
     full.hold(4096 * BODIES)
+    large = b'{"item": "tea"' + b" " * 10**SMALL_DIGITS + b"}"
+    json = {"content-type": "application/json"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(full), base_url="http://gateway") as http:
-        launch = await http.post(LAUNCH, json={"item": "tea"})
-        retry = await http.post("/api/celery/tasks/01890000-0000-7000-8000-000000000000/retry", json={})
+        launch = await http.post(LAUNCH, content=large, headers=json)
+        retry = await http.post(
+            "/api/celery/tasks/01890000-0000-7000-8000-000000000000/retry", content=large, headers=json
+        )
+        small = await http.post(LAUNCH, json={"item": "tea"})
+    assert 202 == small.status_code  # the bound on requests is bound enough
     assert ["gateway_busy"] * 2 == [launch.json()["code"], retry.json()["code"]]
 
 
@@ -102,7 +108,7 @@ async def test_one_caller_cannot_take_the_places_of_all_who_wait() -> None:
     ends = {name: asyncio.Event() for name in "ab"}
 
     async def wait(scope: Any, _: Any, send: Any) -> None:
-        scope[CALLER] = scope["caller"]
+        find_visit(scope).caller = scope["caller"]
         try:
             park(scope)
         except TooManyWaitsError as error:

@@ -71,12 +71,13 @@ class GroupCommit:
 
     def _pick(self) -> list[Parcel]:
         """Take the parcels that fit into one round trip, at least one."""
-        picked = [self._waiting.popleft()]
-        count = len(picked[0].orders)
-        while self._waiting and count + len(self._waiting[0].orders) <= MAX_SHARING:
-            picked.append(self._waiting.popleft())
-            count += len(picked[-1].orders)
-        return picked
+        number = count = 0
+        for parcel in self._waiting:
+            count += len(parcel.orders)
+            if count > MAX_SHARING and number:
+                break
+            number += 1
+        return [self._waiting.popleft() for _ in range(number)]
 
     async def _send(self, parcels: list[Parcel]) -> None:
         """Settle every parcel, before its time is over."""

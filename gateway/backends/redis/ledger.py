@@ -41,21 +41,17 @@ class RedisLedger:
         self._prefix = prefix
         self._heads = tuple(f"{prefix}{part}" for part in _PARTS)
         self._deadline_s = deadline_s
-        self._identity: bytes | None = None
-
-    @property
-    def known_identity(self) -> bytes | None:
-        """Return the key of this deployment, if it was asked for already."""
-        return self._identity
+        self.known_identity: bytes | None = None
+        """The key of this deployment, once it was asked for."""
 
     async def identity(self) -> bytes:
         """Return the key of this deployment; the first gateway to ask makes it."""
-        if self._identity is None:
+        if self.known_identity is None:
             key = f"{self._prefix}identity"
             async with guarded(LedgerUnavailableError, "the ledger", deadline_s=self._deadline_s):
                 await self._client.set(key, os.urandom(_IDENTITY_BYTES), nx=True)
-                self._identity = cast("bytes", await self._client.get(key))
-        return self._identity
+                self.known_identity = cast("bytes", await self._client.get(key))
+        return self.known_identity
 
     def find(self, task_ids: Sequence[str]) -> Awaitable[list[Remembered | None]]:
         """Ask what is remembered of tasks."""

@@ -1,7 +1,7 @@
 """Publishing to a Redis that is ledger and broker in one: both in one step."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from redis.asyncio import Redis
 
@@ -35,10 +35,13 @@ class RedisPublisher:
             client, prefix=prefix, deadline_s=deadline_s, failure=BrokerUnavailableError, what="the broker"
         )
 
-    async def publish(self, offers: Sequence[Offer], *, all_or_nothing: bool = False) -> list[Outcome]:
+    def publish(self, offers: Sequence[Offer], *, all_or_nothing: bool = False) -> Awaitable[list[Outcome]]:
         """Publish offers; the outcomes come in their order."""
         if len(offers) <= CHUNK or all_or_nothing:
-            return await self._commit.run(self._order(offers), is_whole=all_or_nothing)
+            return self._commit.run(self._order(offers), is_whole=all_or_nothing)
+        return self._publish_chunks(offers)
+
+    async def _publish_chunks(self, offers: Sequence[Offer]) -> list[Outcome]:
         # All at once, so that they have one deadline: behind a Redis that froze the later ones are not tried.
         running: list[asyncio.Task[list[Outcome]]] = []
         for start in range(0, len(offers), CHUNK):
