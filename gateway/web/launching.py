@@ -37,6 +37,8 @@ from gateway.web.visit import WAITING, Visit, find_visit
 KEY_HEADER = "Idempotency-Key"
 REPLAYED: Final = {"Idempotency-Replayed": "true"}
 OPTION_NAMES = frozenset(LaunchOptions.__struct_fields__)
+OK, ACCEPTED = HTTPStatus.OK, HTTPStatus.ACCEPTED
+"""Of an enumeration each look-up is a call."""
 _KEY_HEADER = KEY_HEADER.lower().encode()
 
 Handler = Callable[[Visit, Scope, Receive], Awaitable[Answer]]
@@ -80,7 +82,7 @@ class LaunchDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        path: str = scope.get("path", "")
+        path: str = scope["path"]
         found = self.routes.get(path) or self._find(path.rstrip("/"))
         if found is None:
             await self.behind(scope, receive, send)
@@ -112,7 +114,7 @@ class LaunchDoor:
             params_at="/params",
             options_at="/options",
         )
-        return await self._launch(wish, visit, scope, receive, is_dry_run=query.dry_run, status=HTTPStatus.OK)
+        return await self._launch(wish, visit, scope, receive, is_dry_run=query.dry_run, status=OK)
 
     async def _launch_one(self, visit: Visit, scope: Scope, receive: Receive) -> Answer:
         task_type = find_in_path(
@@ -126,7 +128,7 @@ class LaunchDoor:
             are_options_text=True,
             options_at="/query",
         )
-        return await self._launch(wish, visit, scope, receive, is_dry_run=is_dry_run, status=HTTPStatus.ACCEPTED)
+        return await self._launch(wish, visit, scope, receive, is_dry_run=is_dry_run, status=ACCEPTED)
 
     async def _launch_batch(self, visit: Visit, scope: Scope, receive: Receive) -> Answer:
         read_query(scope, NoQuery)
@@ -146,7 +148,7 @@ class LaunchDoor:
         view = choose_view(visit, site)
         if wish.task_type in view.catalog.task_types:
             visit.task_type = wish.task_type
-        key = read_caller_key(visit, view)
+        key = read_caller_key(visit, view) if _KEY_HEADER in visit.fields else None
         if is_dry_run:
             return write_json(rehearse(wish, view, site.services))
         with publishing(visit) as trace:
@@ -154,9 +156,9 @@ class LaunchDoor:
         visit.task_id = accepted.receipt.task_id
         note_launch(scope, visit, "launch", accepted)
         receipt, headers = accepted.receipt, describe_accepted(accepted)
-        if status is HTTPStatus.ACCEPTED:
+        if status is ACCEPTED:
             headers["Location"] = receipt.status_url
-        wait_s = read_preferred_wait(visit)
+        wait_s = read_preferred_wait(visit) if b"prefer" in visit.fields else None
         if wait_s is None or not view.may("read", receipt.task_type):
             return write_json(receipt, status=status, headers=headers)
         visit.route += WAITING

@@ -17,6 +17,8 @@ from gateway.web.visit import Fields, Visit, find_visit
 
 Q = TypeVar("Q", bound=Struct)
 MAX_QUERY_MEMBERS = 32
+SMALL_DIGITS = 3
+"""A body whose length has so few digits is small enough to be read before it is judged."""
 _JSON = JSON.encode()
 _JSON_TYPES = frozenset({_JSON, b"application/json;charset=utf-8"})
 
@@ -41,7 +43,7 @@ async def read_body(visit: Visit, receive: Receive, *, bounds: Bounds) -> bytes:
     check_media_type(fields)
     max_bytes = bounds.max_body_bytes
     declared = fields.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > max_bytes:
+    if len(declared) > SMALL_DIGITS and declared.isdigit() and int(declared) > max_bytes:
         raise TooLargeError
     message = await receive()
     is_whole = message["type"] == "http.request" and not message.get("more_body")

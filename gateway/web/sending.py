@@ -32,30 +32,31 @@ class Sender:
         """Take a message; a head that tells how long its body is waits for that."""
         start = self._start
         if start is None:
-            if message["type"] == "http.response.start" and self._is_plain(dict(message["headers"])):
+            if message["type"] == "http.response.start" and _LENGTH in dict(message["headers"]):
                 self._start = message
                 return self._done
             return self._cycle.send(message)
         self._start = None
-        return self._done if self._write(start, message) else self._send_both(start, message)
+        if self._is_plain(start, message) and self._write(start, message.get("body", b"")):
+            return self._done
+        return self._send_both(start, message)
 
-    def _is_plain(self, fields: dict[bytes, bytes]) -> bool:
-        """Tell whether an answer has nothing that uvicorn has to decide; a client that is slow must be felt."""
-        cycle = self._cycle
+    def _is_plain(self, start: Any, message: Any) -> bool:
+        """Tell whether an answer is whole, and has nothing that uvicorn has to decide; a client that is slow must be felt."""
+        cycle, fields = self._cycle, dict(start["headers"])
         return (
-            _LENGTH in fields
-            and cycle.keep_alive
-            and not (cycle.response_started or cycle.disconnected or cycle.access_log or cycle.flow.write_paused)
+            cycle.keep_alive
+            and not (cycle.disconnected or cycle.response_started or cycle.access_log or cycle.flow.write_paused)
+            and not message.get("more_body")
+            and fields[_LENGTH] == b"%d" % len(message.get("body", b""))
             and cycle.scope["method"] != "HEAD"
             and _OTHERS.isdisjoint(fields)
         )
 
-    def _write(self, start: Any, message: Any) -> bool:
-        """Write a whole answer; tell whether it is one."""
-        cycle, body = self._cycle, message.get("body", b"")
+    def _write(self, start: Any, body: bytes) -> bool:
+        """Write a whole answer; tell whether that could be done."""
+        cycle = self._cycle
         fields = [*cycle.default_headers, *start["headers"]]
-        if message.get("more_body") or (_LENGTH, b"%d" % len(body)) not in fields or cycle.disconnected:
-            return False
         head = b"\r\n".join(map(b": ".join, fields))
         if not head.count(b"\r") == head.count(b"\n") == len(fields) - 1 or b"\0" in head:
             return False  # a line in a field would be an answer of its own: uvicorn says what is wrong with it

@@ -11,13 +11,12 @@ from typing import Any
 from gateway.errors import OverloadedError, TooManyWaitsError
 from gateway.web.answers import Receive, Scope, Send, send_answer
 from gateway.web.problems import answer_error
-from gateway.web.visit import find_visit
+from gateway.web.reading import SMALL_DIGITS
+from gateway.web.visit import Visit, find_visit
 
 ALWAYS = frozenset({"/health/live", "/health/startup", "/health/ready", "/metrics"})
 BODIES = 64
 """How many bodies of the greatest size may be held at once."""
-SMALL_DIGITS = 3
-"""A body whose length has so many digits is not counted: the bound on requests is bound enough."""
 UNKNOWN = b"unknown"
 """The length of a body that comes in chunks."""
 
@@ -53,27 +52,29 @@ class Shedder:
             return
         self.under_way += 1
         visit = find_visit(scope)
-        visit.place = place = _Place(self)
-        if len(visit.fields.get(b"content-length", UNKNOWN)) > SMALL_DIGITS:
-            receive = place.count(receive)
+        visit.shedder = self
+        if (
+            len(visit.fields.get(b"content-length", UNKNOWN)) > SMALL_DIGITS
+        ):  # else the bound on requests is bound enough
+            receive = self._count(visit, receive)
         try:
             await self._app(scope, receive, send)
         finally:
-            self._leave(place)
+            if visit.is_parked:
+                self.waiting -= 1
+                self._forget_wait(visit.caller)
+            else:
+                self.under_way -= 1
+            self._held_bytes -= visit.held_bytes
 
-    def _leave(self, place: "_Place") -> None:
-        if place.is_parked:
-            self.waiting -= 1
-            self._forget_wait(place.caller)
-        else:
-            self.under_way -= 1
-        self._held_bytes -= place.held_bytes
-
-    def park(self, caller: str) -> None:
-        """Count a request of a caller among those that wait, no longer among those that work.
+    def park(self, visit: Visit) -> None:
+        """Count a request among those that wait, no longer among those that work.
 
         Raises: OverloadedError when there are too many; TooManyWaitsError when these are the caller's own, if it is told apart.
         """
+        if visit.is_parked:
+            return
+        caller = visit.caller
         if self.waiting >= self._max_waits:
             raise OverloadedError
         if caller:
@@ -82,12 +83,25 @@ class Shedder:
             self._waiting_of[caller] += 1
         self.waiting += 1
         self.under_way -= 1
+        visit.is_parked = True
 
     def _forget_wait(self, caller: str) -> None:
         if caller:
             self._waiting_of[caller] -= 1
             if not self._waiting_of[caller]:
                 del self._waiting_of[caller]
+
+    def _count(self, visit: Visit, receive: Receive) -> Receive:
+        """Return what receives a body and counts it as it comes in."""
+
+        async def receive_counted() -> Any:
+            message = await receive()
+            if body := message.get("body"):
+                self.hold(len(body))
+                visit.held_bytes += len(body)
+            return message
+
+        return receive_counted
 
     def hold(self, count: int) -> None:
         """Count bytes of a body.
@@ -105,38 +119,5 @@ def park(scope: Scope) -> None:
     Raises: OverloadedError when too many wait already; TooManyWaitsError when too many of its caller do.
     """
     visit = find_visit(scope)
-    if visit.place is not None:
-        visit.place.park(visit.caller)
-
-
-class _Place:
-    """The place of one request, and the bytes of its body.
-
-    It stands in the scope and so must not hold what holds that: a cycle per request is work for the collector, which stops
-    everything for some 60 ms every few thousand requests.
-    """
-
-    __slots__ = ("_shedder", "caller", "held_bytes", "is_parked")
-
-    def __init__(self, shedder: Shedder) -> None:
-        self.held_bytes = 0
-        self.is_parked = False
-        self.caller = ""
-        self._shedder = shedder
-
-    def park(self, caller: str) -> None:
-        if not self.is_parked:
-            self._shedder.park(caller)
-            self.is_parked, self.caller = True, caller
-
-    def count(self, receive: Receive) -> Receive:
-        """Return what receives a body and counts it as it comes in."""
-
-        async def receive_counted() -> Any:
-            message = await receive()
-            if body := message.get("body"):
-                self._shedder.hold(len(body))
-                self.held_bytes += len(body)
-            return message
-
-        return receive_counted
+    if visit.shedder is not None:
+        visit.shedder.park(visit)

@@ -51,8 +51,12 @@ class Visit(Struct, gc=False):
     """The trace that the caller named."""
     span: Any = None
     """The span of the request, where there is a tracer."""
-    place: Any = None
-    """Its place among those that the process may hold."""
+    shedder: Any = None
+    """Who counts it among those that the process may hold."""
+    is_parked: bool = False
+    """It waits, and is not counted among those that work."""
+    held_bytes: int = 0
+    """How much of its body is held."""
 
 
 def find_visit(scope: Any) -> Visit:

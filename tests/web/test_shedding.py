@@ -12,7 +12,8 @@ from gateway.launch.offer import Offer, Outcome
 from gateway.web.answers import send_answer
 from gateway.web.app import build_app
 from gateway.web.problems import answer_error
-from gateway.web.shedding import BODIES, SMALL_DIGITS, Shedder, park
+from gateway.web.reading import SMALL_DIGITS
+from gateway.web.shedding import BODIES, Shedder, park
 from gateway.web.visit import find_visit
 from tests.web.conftest import make_site
 
