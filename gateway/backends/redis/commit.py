@@ -49,12 +49,14 @@ class GroupCommit:
         self._deadline_s = deadline_s
         self._failure = failure
         self._what = what
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The one loop of the process: to ask for it takes a system call."""
         self._waiting: deque[Parcel] = deque()
         self._sending: asyncio.Task[None] | None = None
 
     async def run(self, orders: list[Order], *, is_whole: bool = False) -> list[Outcome]:
         """Run orders; the outcomes come in their order, failures among them."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         parcel = Parcel(orders, is_whole, loop.time() + self._deadline_s, loop.create_future())
         self._waiting.append(parcel)
         if self._sending is None or self._sending.done():
