@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from io import BytesIO
 from time import monotonic  # the clock of every loop; to ask a loop for it takes a system call to find the loop
 
 from msgspec import Struct, field
@@ -30,15 +31,15 @@ class Entropy:
     BLOCK = 4096
 
     def __init__(self) -> None:
-        self._block = b""
-        self._used = 0
+        self._block = BytesIO()
 
     def __call__(self, count: int) -> bytes:
         """Return so many bytes, which were never returned before."""
-        if self._used + count > len(self._block):
-            self._block, self._used = os.urandom(self.BLOCK), 0
-        self._used += count
-        return self._block[self._used - count : self._used]
+        drawn = self._block.read(count)
+        if len(drawn) < count:
+            self._block = BytesIO(os.urandom(self.BLOCK))
+            drawn = self._block.read(count)
+        return drawn
 
 
 class Services(Struct, frozen=True, kw_only=True):

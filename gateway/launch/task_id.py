@@ -20,6 +20,11 @@ TaskId = Annotated[str, Meta(pattern=f"^{_PATTERN}$", max_length=36, title="an i
 _GROUPS = Struct("8s4s4s4s12s")
 _DIGEST_BYTES = 3
 ENTROPY_BYTES = 7
+_ENTROPY_BITS = 8 * ENTROPY_BYTES
+_HEAD_BYTES = 6 + ENTROPY_BYTES
+_FREE_BITS = ~(0xF0_00_C0 << 8 * (_HEAD_BYTES - 9))
+_FIXED_BITS = 0x70_00_80 << 8 * (_HEAD_BYTES - 9)
+"""Version and variant, in the seventh and the ninth byte."""
 
 
 def mint(*, now_ms: int, entropy: bytes, identity: bytes) -> str:
@@ -28,9 +33,8 @@ def mint(*, now_ms: int, entropy: bytes, identity: bytes) -> str:
     Shape: `entropy` is `ENTROPY_BYTES` random bytes; `identity` is the key of this deployment.
     Units: `now_ms` is milliseconds since 1970.
     """
-    head = bytearray(now_ms.to_bytes(6) + entropy)
-    head[6] = 0x70 | head[6] & 0x0F
-    head[8] = 0x80 | head[8] & 0x3F
+    number = now_ms << _ENTROPY_BITS | int.from_bytes(entropy)
+    head = (number & _FREE_BITS | _FIXED_BITS).to_bytes(_HEAD_BYTES)
     groups = _GROUPS.unpack((head + _digest(head, identity)).hex().encode("ascii"))
     return b"-".join(groups).decode("ascii")
 

@@ -6,6 +6,7 @@ counters take a lock each time, and cost as much as a tenth of a whole launch; h
 
 from bisect import bisect_left
 from time import monotonic
+from typing import Final
 
 from gateway.metrics import families
 from gateway.metrics.cells import Cells
@@ -15,6 +16,8 @@ BACKENDS = ("broker_", "ledger_", "results_", "backend_")
 """How the codes of what the gateway stands on begin."""
 _FROM_THE_FIRST = frozenset({"counter", "histogram"})
 """What is not there is no zero to whoever asks how much it grew."""
+_SECONDS: Final = families.SECONDS
+_SUM_AT: Final = len(_SECONDS) + 1
 
 
 class Meter:
@@ -38,8 +41,8 @@ class Meter:
             labels = (method, route, f"{status // 100}xx")
             at = self._answers[key] = self._open(families.ANSWERS, *labels)
         values = self._values
-        values[at + bisect_left(families.SECONDS, seconds)] += 1.0
-        values[at + len(families.SECONDS) + 1] += seconds
+        values[at + bisect_left(_SECONDS, seconds)] += 1.0
+        values[at + _SUM_AT] += seconds
 
     def note_refusal(self, code: str) -> None:
         """Count a refusal; one by what the gateway stands on twice."""

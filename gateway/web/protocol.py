@@ -35,6 +35,8 @@ class OneWriteProtocol(HttpToolsProtocol):
         self._done.set_result(None)
         self._since = 0.0
         """Since when a head or a body is on its way, by the loop's clock; 0 while none is."""
+        self._idle_since = 0.0
+        """When the last answer left."""
         self._is_body = False
         self._chunk_bytes = 0
         """Of what was received last."""
@@ -123,9 +125,23 @@ class OneWriteProtocol(HttpToolsProtocol):
         if self._wire_bytes > CHUNK_OVERHEAD + self._limits.max_head_bytes + 8 * (self._body_bytes or 0):
             self.refuse(HTTPStatus.BAD_REQUEST, "the chunks of the body say more than they carry")
 
+    def on_response_complete(self) -> None:
+        """End an answer as uvicorn does, but for a timer that each would begin and the next request stop: the sweeper looks instead."""
+        if self.pipeline:
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self._idle_since = self.loop.time()
+
     def judge(self, now: float) -> None:
-        """Close a connection whose request is too long on its way; one that is being answered is not judged."""
-        if not self._since or self.transport.is_closing():
+        """Close a connection that is idle, or whose request is on its way, for too long; one that is being answered is not judged."""
+        if self.transport.is_closing():
+            return
+        if not self._since:
+            if not self._is_answering() and now - self._idle_since > self.timeout_keep_alive:
+                self.transport.close()
             return
         if self.pipeline or (not self._is_body and self._is_answering()):
             self._since = now
