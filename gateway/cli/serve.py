@@ -25,6 +25,7 @@ from gateway.settings import Settings, describe
 from gateway.web.heads import Limits
 from gateway.web.origin import read_networks
 from gateway.web.protocol import OneWriteProtocol
+from gateway.web.sending import Turn
 from gateway.web.sweeping import Sweeper
 
 BACKLOG = 2048
@@ -93,7 +94,7 @@ def _configure(settings: Settings, app: Runtime | str) -> uvicorn.Config:
         workers=settings.workers,
         interface="asgi3",
         loop="uvloop",
-        http=cast("type[OneWriteProtocol]", partial(OneWriteProtocol, sweeper=_make_sweeper(settings))),
+        http=cast("type[OneWriteProtocol]", partial(OneWriteProtocol, sweeper=_make_sweeper(settings), turn=Turn())),
         ws="none",
         lifespan="on",
         access_log=False,

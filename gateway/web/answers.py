@@ -8,6 +8,8 @@ from litestar import Response
 from msgspec import Struct
 
 JSON = "application/json"
+WHOLE = "http.response.whole"
+"""An extension of ours to ASGI, and its message: head and body in one, so that each layer passes it on once."""
 Scope = Any
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -22,16 +24,28 @@ class Answer(Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
-async def send_answer(answer: Answer, send: Send) -> None:
-    """Send an answer as ASGI messages."""
-    headers = [
-        (b"content-type", answer.media_type.encode("latin-1")),
-        (b"content-length", b"%d" % len(answer.body)),
-    ]
+def send_answer(answer: Answer, scope: Scope, send: Send) -> Awaitable[None]:
+    """Send an answer: whole, where the server takes that."""
+    headers = [(b"content-type", answer.media_type.encode("latin-1"))]
     if answer.headers:
         headers += ((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items())
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    message = {"type": WHOLE, "status": answer.status, "headers": headers, "body": answer.body}
+    return send(message) if WHOLE in scope.get("extensions", ()) else _send_split(message, send)
+
+
+async def _send_split(message: Any, send: Send) -> None:
+    for each in split(message):
+        await send(each)
+
+
+def split(message: Any) -> tuple[Any, Any]:
+    """Split a whole answer into the two messages of ASGI."""
+    body: bytes = message["body"]
+    headers = [*message["headers"], (b"content-length", b"%d" % len(body))]
+    return (
+        {"type": "http.response.start", "status": message["status"], "headers": headers},
+        {"type": "http.response.body", "body": body},
+    )
 
 
 def make_response(answer: Answer) -> Response[bytes]:

@@ -46,7 +46,7 @@ class Cors:
         is_preflight = scope.get("method") == "OPTIONS" and fields.get(b"access-control-request-method")
 
         async def send_marked(message: Any) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] != "http.response.body":
                 message["headers"] = [*message["headers"], *marks]
             await send(message)
 

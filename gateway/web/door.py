@@ -62,7 +62,7 @@ class TaskDoor:
             answer = await self._tell(task_id, visit, scope, receive)
         except Exception as error:  # noqa: BLE001 - as at the framework's door: a bug becomes an opaque 500
             answer = answer_error(error, scope=scope)
-        await send_answer(answer, send)
+        await send_answer(answer, scope, send)
 
     async def _tell(self, task_id: str, visit: Visit, scope: Scope, receive: Receive) -> Answer:
         site = self._site
@@ -84,4 +84,4 @@ def _note(scope: Scope, route: str, task_id: str | None = None) -> Visit:
 
 
 async def _refuse(scope: Scope, send: Send) -> None:
-    await send_answer(refuse_method(scope, allow="GET"), send)
+    await send_answer(refuse_method(scope, allow="GET"), scope, send)

@@ -184,7 +184,7 @@ class _Passage:
 
     def send(self, message: Any) -> Awaitable[None]:
         """Pass on a message; no coroutine of its own, as most requests have two."""
-        if message["type"] == "http.response.start":
+        if message["type"] != "http.response.body":
             self.status = message["status"]
             self.answered = perf_counter()
             message["headers"] = [*message["headers"], *self._marks]

@@ -52,7 +52,7 @@ class Gate:
             visit = find_visit(scope)
             visit.view, visit.caller, visit.gate = self._views.find(caller), caller.id, self
         elif scope["path"].rstrip("/") not in self._open_paths:
-            await send_answer(answer_error(UnknownCallerError(), scope=scope), send)
+            await send_answer(answer_error(UnknownCallerError(), scope=scope), scope, send)
             return
         await self.behind(scope, receive, send)
 

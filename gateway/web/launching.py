@@ -96,7 +96,7 @@ class LaunchDoor:
         except Exception as error:  # noqa: BLE001 - as at the framework's door: a bug becomes an opaque 500
             answer = answer_error(error, scope=scope)
         reach("before_answer")
-        await send_answer(answer, send)
+        await send_answer(answer, scope, send)
 
     def _find(self, path: str) -> tuple[Handler, str] | None:
         found = self.routes.get(path)

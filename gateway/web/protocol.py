@@ -12,25 +12,30 @@ from typing import Any, Final, cast
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from gateway.web.answers import WHOLE
 from gateway.web.heads import Limits, RefusedHeadError, check_head
 from gateway.web.problems import answer_status
-from gateway.web.sending import Gathering, Sender
+from gateway.web.sending import Gathering, Sender, Turn
 from gateway.web.sweeping import Sweeper
 from gateway.web.visit import REFUSE, find_visit
 
 CHUNK_OVERHEAD: Final = 16_384
 """So many bytes a chunked body may have beside what it carries, and seven for each byte of that: no client says more."""
+EXTENSIONS: Final[dict[str, dict[object, object]]] = {WHOLE: {}}
 Headers = Sequence[tuple[bytes, bytes]]
 
 
 class OneWriteProtocol(HttpToolsProtocol):
     """Serves one connection."""
 
-    def __init__(self, *arguments: Any, sweeper: Sweeper | None = None, **others: Any) -> None:
-        """`sweeper` knows the limits, and looks after the connections of a process."""
+    def __init__(
+        self, *arguments: Any, sweeper: Sweeper | None = None, turn: Turn | None = None, **others: Any
+    ) -> None:
+        """`sweeper` knows the limits, and looks after the connections of a process, `turn` after what they write."""
         super().__init__(*arguments, **others)
         self._sweeper = sweeper or Sweeper(Limits())
         self._limits = self._sweeper.limits
+        self._turn = turn or Turn()
         self._done: asyncio.Future[None] = self.loop.create_future()
         self._done.set_result(None)
         self._since = 0.0
@@ -52,7 +57,7 @@ class OneWriteProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Stand between uvicorn and its transport."""
-        super().connection_made(cast("asyncio.Transport", Gathering(transport, self.loop)))
+        super().connection_made(cast("asyncio.Transport", Gathering(transport, self.loop, self._turn)))
         self._since = self.loop.time()
         if not self._sweeper.add(self):
             self.refuse(HTTPStatus.TOO_MANY_REQUESTS, "this address has too many connections")
@@ -97,6 +102,7 @@ class OneWriteProtocol(HttpToolsProtocol):
         except RefusedHeadError as refusal:
             self._refusal = refusal
             raise
+        self.scope["extensions"] = EXTENSIONS
         self._is_body = True
         if self._head_bytes or not self._since:  # else it came whole, just now
             self._since = self.loop.time()

@@ -7,77 +7,94 @@ together, as those of one round trip to Redis do, wake the client one by one. Th
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, Final
+from typing import Any
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from gateway.web.answers import WHOLE, split
 
 MAX_HELD_BYTES = 65_536
 """Beyond that the rest of a turn does not wait, so that a slow client is felt."""
-_LENGTH: Final = b"content-length"
-_OTHERS: Final = frozenset({b"connection", b"transfer-encoding"})
+
+
+_log = structlog.get_logger("gateway.web")
 
 
 class Sender:
     """Sends one answer: it writes a whole one itself, and leaves every other to uvicorn."""
 
-    __slots__ = ("_cycle", "_done", "_start")
+    __slots__ = ("_cycle", "_done")
 
     def __init__(self, cycle: RequestResponseCycle, done: asyncio.Future[None]) -> None:
         """`done` is a future that is: what was written has not to be waited for."""
         self._cycle = cycle
         self._done = done
-        self._start: Any = None
 
     def send(self, message: Any) -> Awaitable[None]:
-        """Take a message; a head that tells how long its body is waits for that."""
-        start = self._start
-        if start is None:
-            if message["type"] == "http.response.start" and _LENGTH in dict(message["headers"]):
-                self._start = message
-                return self._done
+        """Take a message."""
+        if message["type"] != WHOLE:
             return self._cycle.send(message)
-        self._start = None
-        if self._is_plain(start, message) and self._write(start, message.get("body", b"")):
-            return self._done
-        return self._send_both(start, message)
+        return self._done if self._is_plain() and self._write(message) else self._send_split(message)
 
-    def _is_plain(self, start: Any, message: Any) -> bool:
-        """Tell whether an answer is whole, and has nothing that uvicorn has to decide; a client that is slow must be felt."""
-        cycle, fields = self._cycle, dict(start["headers"])
-        return (
-            cycle.keep_alive
-            and not (cycle.disconnected or cycle.response_started or cycle.access_log or cycle.flow.write_paused)
-            and not message.get("more_body")
-            and fields[_LENGTH] == b"%d" % len(message.get("body", b""))
-            and cycle.scope["method"] != "HEAD"
-            and _OTHERS.isdisjoint(fields)
+    def _is_plain(self) -> bool:
+        """Tell whether there is nothing that uvicorn has to decide; a client that is slow must be felt."""
+        cycle = self._cycle
+        return cycle.keep_alive and not (
+            cycle.disconnected
+            or cycle.response_started
+            or cycle.access_log
+            or cycle.flow.write_paused
+            or cycle.scope["method"] == "HEAD"
         )
 
-    def _write(self, start: Any, body: bytes) -> bool:
-        """Write a whole answer; tell whether that could be done."""
-        cycle = self._cycle
-        fields = [*cycle.default_headers, *start["headers"]]
+    def _write(self, message: Any) -> bool:
+        """Write an answer; tell whether that could be done."""
+        cycle, body = self._cycle, message["body"]
+        fields = [*cycle.default_headers, *message["headers"], (b"content-length", b"%d" % len(body))]
         head = b"\r\n".join(map(b": ".join, fields))
         if not head.count(b"\r") == head.count(b"\n") == len(fields) - 1 or b"\0" in head:
             return False  # a line in a field would be an answer of its own: uvicorn says what is wrong with it
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
-        cycle.transport.write(b"%b%b\r\n\r\n%b" % (STATUS_LINE[start["status"]], head, body))
+        cycle.transport.write(b"%b%b\r\n\r\n%b" % (STATUS_LINE[message["status"]], head, body))
         cycle.message_event.set()
         cycle.on_response()
         return True
 
-    async def _send_both(self, start: Any, message: Any) -> None:
-        await self._cycle.send(start)
-        await self._cycle.send(message)
+    async def _send_split(self, message: Any) -> None:
+        for each in split(message):
+            await self._cycle.send(each)
+
+
+class Turn:
+    """One turn of a loop: what was written in it leaves at its end, by one callback for all connections."""
+
+    def __init__(self) -> None:
+        self._written: list[Gathering] = []
+
+    def add(self, transport: "Gathering", loop: asyncio.AbstractEventLoop) -> None:
+        """Let go at the end of this turn of what a transport holds."""
+        if not self._written:
+            loop.call_soon(self._end)
+        self._written.append(transport)
+
+    def _end(self) -> None:
+        written, self._written = self._written, []
+        for each in written:
+            try:
+                each.flush()
+            except Exception as error:  # noqa: BLE001 - the others wait for theirs
+                _log.error("answer_unwritten", exc_info=error)
 
 
 class Gathering:
     """A transport that gathers what is written during one turn of the loop."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, turn: Turn) -> None:
         self._transport = transport
         self._loop = loop
+        self._turn = turn
         self._held = b""
         self.is_closing = transport.is_closing  # asked at every answer
 
@@ -87,7 +104,7 @@ class Gathering:
     def write(self, data: bytes) -> None:
         """Take what is to be written, soon."""
         if not self._held:
-            self._loop.call_soon(self.flush)
+            self._turn.add(self, self._loop)
             self._held = data
         else:
             self._held += data

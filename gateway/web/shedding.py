@@ -48,7 +48,7 @@ class Shedder:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or refuse it."""
         if self.under_way >= self._max_requests and scope["path"] not in ALWAYS:
-            await send_answer(answer_error(OverloadedError(), scope=scope), send)
+            await send_answer(answer_error(OverloadedError(), scope=scope), scope, send)
             return
         self.under_way += 1
         visit = find_visit(scope)

@@ -85,7 +85,7 @@ async def _serve(
         _log.info("stream_stalled", topic=topic)
     except Exception as error:
         if not is_begun:
-            await send_answer(answer_error(error, scope=scope), send)
+            await send_answer(answer_error(error, scope=scope), scope, send)
         elif isinstance(error, BackendError):
             _log.warning("stream_broken", topic=topic, detail=str(error))
             await _send(_BYE, send, is_last=True)

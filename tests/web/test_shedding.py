@@ -114,7 +114,7 @@ async def test_one_caller_cannot_take_the_places_of_all_who_wait() -> None:
             park(scope)
         except TooManyWaitsError as error:
             outcomes.append("refused")
-            await send_answer(answer_error(error, scope=scope), send)
+            await send_answer(answer_error(error, scope=scope), scope, send)
             return
         outcomes.append(scope["caller"])
         if scope["caller"]:
@@ -139,6 +139,7 @@ async def test_one_caller_cannot_take_the_places_of_all_who_wait() -> None:
     await asyncio.gather(*waiting)
 
     assert ["a", "a", "refused", "b", "", "", "", "a"] == outcomes
-    assert (429, (b"retry-after", b"5")) == (sent[0]["status"], sent[0]["headers"][-1])
+    assert 429 == sent[0]["status"]
+    assert (b"retry-after", b"5") in sent[0]["headers"]
     assert b'"code":"too_many_waits"' in sent[1]["body"]
     assert 0 == shedder.waiting
