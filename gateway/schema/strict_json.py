@@ -41,9 +41,10 @@ def parse_body(raw: bytes) -> Any:
     value = _decode(raw)
     if not _is_proven_single(value, raw, objects=objects):
         _check_duplicates(raw)
-    if _LONG_DIGITS in raw.translate(_ZEROS):
+    # `in` asks of bytes first whether they are a number, and that costs several times what the search does.
+    if raw.translate(_ZEROS).find(_LONG_DIGITS) >= 0:
         _check_numbers(value)
-    if b"__" in raw or b"\\u" in raw:
+    if raw.find(b"__") >= 0 or raw.find(b"\\u") >= 0:
         _refuse_envelopes(value)
     return value
 
@@ -120,7 +121,7 @@ def _is_proven_single(value: Any, raw: bytes, *, objects: int) -> bool:
 
 def has_keys_once(written: bytes, raw: bytes) -> bool:
     """Tell for certain that no key came twice, from a value written back; False may also mean that it is not known."""
-    return b"\\" not in raw and written.count(b":") == raw.count(b":")
+    return raw.find(b"\\") < 0 and written.count(b":") == raw.count(b":")
 
 
 def _count_pairs(value: Any) -> int:

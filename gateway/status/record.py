@@ -111,7 +111,7 @@ def _load(raw: bytes) -> tuple[Any, bool]:
     except (msgspec.DecodeError, UnicodeDecodeError):
         # Python writes NaN and lone surrogates that strict JSON refuses; its own reader takes them back.
         return json.loads(raw), False
-    return meta, b"__type__" not in raw and raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH
+    return meta, raw.find(b"__type__") < 0 and raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH
 
 
 def _clean(text: str) -> str:

@@ -9,7 +9,10 @@ from msgspec import Struct
 
 JSON = "application/json"
 WHOLE = "http.response.whole"
-"""An extension of ours to ASGI, and its message: head and body in one, so that each layer passes it on once."""
+"""An extension of ours to ASGI, and its message: head and body in one, so that each layer passes it on once.
+
+Whoever sends it has made sure that each header field is one line.
+"""
 Scope = Any
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -28,9 +31,19 @@ def send_answer(answer: Answer, scope: Scope, send: Send) -> Awaitable[None]:
     """Send an answer: whole, where the server takes that."""
     headers = [(b"content-type", answer.media_type.encode("latin-1"))]
     if answer.headers:
-        headers += ((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items())
+        headers += (_encode_field(*field) for field in answer.headers.items())
     message = {"type": WHOLE, "status": answer.status, "headers": headers, "body": answer.body}
     return send(message) if WHOLE in scope.get("extensions", ()) else _send_split(message, send)
+
+
+def _encode_field(name: str, value: str) -> tuple[bytes, bytes]:
+    """Encode a header field, here where it is made: the server looks at those of a whole answer no more.
+
+    Raises: ValueError for a value that is no one line.
+    """
+    if not value.isprintable():
+        raise ValueError(f"the header field {name} would be more than one line")
+    return name.lower().encode("latin-1"), value.encode("latin-1")
 
 
 async def _send_split(message: Any, send: Send) -> None:
