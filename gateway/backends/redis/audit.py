@@ -22,6 +22,8 @@ from gateway.backends.redis.trips import SharedTrips, await_ledger
 from gateway.errors import BackendError
 
 TOGETHER_S: Final = 0.1
+BUSY_S: Final = 0.02
+"""The same while there are many: what is held for long is cold when it is written, and much at once holds up Redis."""
 TOGETHER: Final = 16
 """Records of one entry, at most: an entry costs Redis more than what is in it."""
 AT_ONCE: Final = 100 * TOGETHER
@@ -93,8 +95,10 @@ class RedisAudit:
 
     async def run(self) -> None:
         """Write what was noted, again and again, until cancelled."""
+        pause_s = TOGETHER_S
         while True:
-            await asyncio.sleep(TOGETHER_S)
+            await asyncio.sleep(pause_s)
+            pause_s = BUSY_S if len(self._noted) > TOGETHER else TOGETHER_S
             await self.write()
 
     async def write(self) -> None:
