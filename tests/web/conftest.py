@@ -120,12 +120,12 @@ async def http(backend: MemoryBackend, changes: MemoryChanges) -> AsyncIterator[
 
 @asynccontextmanager
 async def serving(
-    app: Any, sweeper: Sweeper | None = None, *, state: dict[str, Any] | None = None
+    app: Any, sweeper: Sweeper | None = None, *, state: dict[str, Any] | None = None, **options: Any
 ) -> AsyncIterator[int]:
     """Serve an app as `gateway serve` does, in this process; its port. `state` is what it would leave with its server."""
     http = cast("type[OneWriteProtocol]", partial(OneWriteProtocol, sweeper=sweeper))
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, http=http, ws="none", loop="uvloop", lifespan="off", log_config=None)
+        uvicorn.Config(app, port=0, http=http, ws="none", loop="uvloop", lifespan="off", log_config=None, **options)
     )
     running = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it

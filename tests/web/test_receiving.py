@@ -70,6 +70,24 @@ async def test_a_request_that_comes_byte_by_byte_is_given_up(pieces: tuple[bytes
     assert b'"code":"request_timeout"' in answer
 
 
+async def test_a_connection_that_is_idle_ends_one_that_waits_for_its_answer_does_not() -> None:
+    """The time of what is kept alive begins behind each answer."""
+    app = App()
+    app.may_go_on.clear()
+    async with serving(app, look_often(), timeout_keep_alive=0.3) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HEAD + b"\r\n")
+        await asyncio.sleep(0.5)  # the sleep is what is tested
+        app.may_go_on.set()
+        first = await reader.readuntil(b"ok")
+        writer.write(HEAD + b"\r\n")
+        second, rest = await reader.readuntil(b"ok"), await reader.read()
+        writer.close()
+
+    assert [True, True] == [each.startswith(b"HTTP/1.1 200 OK") for each in (first, second)]
+    assert b"" == rest
+
+
 @pytest.mark.parametrize(("trusted", "is_third_served"), [("", False), ("127.0.0.0/8", True)])
 async def test_an_address_has_only_so_many_connections(*, trusted: str, is_third_served: bool) -> None:
     """More are closed before they say anything, until one of them is; those of a trusted proxy are not counted."""
