@@ -35,6 +35,9 @@ DIGEST_BYTES: Final = 32
 NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
 ROLE: Final = r"[a-z][a-z0-9_-]{0,63}"
 MAX_BYTES: Final = 1_048_576
+_ID: Final = slice(len(MARK), len(MARK) + ID_LENGTH)
+_WHOLE: Final = slice(LENGTH + 1)
+"""One byte more than a key has: what is longer is none."""
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PERSON: Final = b"task gateway key"
 _SHAPES: Final = {
@@ -93,8 +96,8 @@ def find_caller(keys: Mapping[str, ApiKey], presented: bytes, *, now: float) -> 
 
     However it ends, the same work is done: how long it takes says nothing about any key.
     """
-    key = keys.get(str(presented[len(MARK) : len(MARK) + ID_LENGTH], "latin-1"), _NO_KEY)
-    is_it = compare_digest(_hash(presented[: LENGTH + 1], key.salt), key.digest)
+    key = keys.get(str(presented[_ID], "latin-1"), _NO_KEY)
+    is_it = compare_digest(_hash(presented[_WHOLE], key.salt), key.digest)
     if not is_it or key is _NO_KEY or (key.expires_at is not None and now >= key.expires_at):
         return None
     return key.caller

@@ -1,6 +1,6 @@
 """All by which callers are known: API keys, tokens, or both."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,10 +28,10 @@ class Credentials:
         self._keyring = keyring
         self._tokens = tokens
 
-    async def identify(self, credential: bytes) -> Caller | None:
+    def identify(self, credential: bytes) -> Awaitable[Caller | None]:
         """Return whose key or token this is; None for one that is unknown, malformed or expired."""
         known_by = self._keyring if credential.startswith(_MARK) else self._tokens
-        return None if known_by is None else await known_by.identify(credential)
+        return _know_nobody() if known_by is None else known_by.identify(credential)
 
     def describe(self) -> Authentication:
         """Return the state of both."""
@@ -52,6 +52,10 @@ class Credentials:
     def runs(self) -> list[Callable[[], Coroutine[Any, Any, None]]]:
         """What looks at the sources of both, each until it is cancelled."""
         return [each.watch for each in (self._keyring, self._tokens) if each is not None]
+
+
+async def _know_nobody() -> None:
+    """Stand for the source that is not configured."""
 
 
 def make_credentials(settings: Settings) -> Credentials | None:

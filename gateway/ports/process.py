@@ -1,6 +1,6 @@
 """What a process stands on beside its flows, as narrow protocols: who asks, what is kept of it, what is served, what is ready."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
 
 from gateway.access.caller import Caller
@@ -27,7 +27,7 @@ class Audit(Protocol):
 class Authenticator(Protocol):
     """Knows callers by what they present."""
 
-    async def identify(self, credential: bytes) -> Caller | None:
+    def identify(self, credential: bytes) -> Awaitable[Caller | None]:
         """Return whose key or token this is; None for one that is unknown, malformed or expired."""
 
     def describe(self) -> Authentication:

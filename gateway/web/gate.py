@@ -4,7 +4,7 @@ What comes in: ASGI. What goes out: 401 to whoever presents nothing that is know
 what their caller sees in the scope. Only headers are looked at: a key in a URL ends in the logs of every proxy.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final
 
 from litestar.connection import ASGIConnection
@@ -17,7 +17,7 @@ from gateway.ports import Authenticator
 from gateway.web.answers import Receive, Scope, Send, send_answer
 from gateway.web.problems import answer_error
 from gateway.web.site import Site
-from gateway.web.visit import Visit, find_visit
+from gateway.web.visit import Fields, Header, Visit, find_visit
 
 OPEN: Final = "open"
 """Said of a route that anybody may use: it tells nothing of any task type, and a browser or a probe sends no key."""
@@ -26,6 +26,7 @@ KNOWN: Final = "known"
 RIGHTS: Final = frozenset({OPEN, KNOWN, *POWERS})
 LONGEST_CREDENTIAL: Final = 8192
 _BEARER: Final = b"bearer "
+_CREDENTIALS: Final = frozenset({b"authorization", b"x-api-key"})
 
 
 class Gate:
@@ -46,10 +47,10 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        credential = find_credential(scope["headers"])
+        visit = find_visit(scope)
+        credential = find_credential(visit.fields, scope["headers"])
         caller = await self._authenticator.identify(credential) if credential else None
         if caller is not None:
-            visit = find_visit(scope)
             visit.view, visit.caller, visit.gate = self._views.find(caller), caller.id, self
         elif scope["path"].rstrip("/") not in self._open_paths:
             await send_answer(answer_error(UnknownCallerError(), scope=scope), scope, send)
@@ -58,9 +59,9 @@ class Gate:
 
     async def knows_still(self, scope: Scope) -> bool:
         """Tell whether the caller of a request would be let in as the same once more."""
-        caller = await self._authenticator.identify(find_credential(scope["headers"]))
-        view = find_visit(scope).view
-        return view is not None and caller == view.caller
+        visit = find_visit(scope)
+        caller = await self._authenticator.identify(find_credential(visit.fields, scope["headers"]))
+        return visit.view is not None and caller == visit.view.caller
 
 
 async def is_known_still(scope: Scope) -> bool:
@@ -79,15 +80,17 @@ def choose_view(visit: Visit, site: Site) -> View:
     return visit.view or site.view
 
 
-def find_credential(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Find the one key or token that a request presents; nothing where there is none, more than one, or no such thing."""
-    found: bytes | None = None
-    for name, value in headers:
-        if name in {b"authorization", b"x-api-key"}:
-            if found is not None:
-                return b""
-            found = value if name == b"x-api-key" else _read_bearer(value)
-    return found if found is not None and len(found) <= LONGEST_CREDENTIAL else b""
+def find_credential(fields: Fields, headers: Sequence[Header]) -> bytes:
+    """Find the one key or token that a request presents; nothing where there is none, more than one, or no such thing.
+
+    Shape: `fields` are the same headers by name, of which fewer than headers say that some name comes twice.
+    """
+    if len(fields) < len(headers) and sum(name in _CREDENTIALS for name, _ in headers) > 1:
+        return b""
+    found, bearer = fields.get(b"x-api-key"), fields.get(b"authorization")
+    if bearer is not None:
+        found = _read_bearer(bearer) if found is None else None
+    return b"" if found is None or len(found) > LONGEST_CREDENTIAL else found
 
 
 def _read_bearer(value: bytes) -> bytes:
