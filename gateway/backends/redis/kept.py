@@ -4,9 +4,10 @@ To take it out and put it back each time, and a deadline of redis-py's own aroun
 Whoever uses it brings the deadline, and uses it for one thing at a time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import hiredis
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
@@ -33,9 +34,9 @@ class KeptConnection:
 
     async def send(self, commands: Sequence[Command]) -> None:
         """Send commands, whose replies are to be read next."""
-        packed = [piece for command in commands for piece in _pack(command)]
+        packed = b"".join([hiredis.pack_command(command) for command in commands])
         try:
-            await self._connection.send_packed_command([b"".join(packed)], check_health=False)
+            await self._connection.send_packed_command([packed], check_health=False)
         except BaseException:
             await self._connection.disconnect(nowait=True)
             raise
@@ -53,13 +54,3 @@ class KeptConnection:
             return await self._connection.read_response()
         except ResponseError as refused:
             return refused
-
-
-def _pack(command: Command) -> Iterator[bytes]:
-    """Write a command as Redis reads it; the client's own way asks more of each word than these need."""
-    yield b"*%d\r\n" % len(command)
-    for each in command:
-        word = each if isinstance(each, bytes) else str(each).encode()
-        yield b"$%d\r\n" % len(word)
-        yield word
-        yield b"\r\n"

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import msgspec
 from redis.exceptions import ResponseError
 
-from gateway.backends.redis.connection import guarded, translated
+from gateway.backends.redis.connection import Translated, guarded
 from gateway.backends.redis.kept import Command
 from gateway.backends.redis.scripts import load_script
 from gateway.backends.redis.trips import Asking, SharedTrips
@@ -18,6 +18,7 @@ from gateway.ports import Found
 
 TAIL_BYTES: Final = 4096
 """Of a record that is too large, so much of its end is read: what Celery writes behind the result."""
+_TRANSLATED: Final = Translated(ResultsUnavailableError, "the result backend")
 DAY_S: Final = 86_400
 """Celery's own `result_expires`."""
 MARK: Final = load_script("mark")
@@ -59,7 +60,7 @@ class RedisResults:
         return Asking(self._trips.ask(*commands), partial(self._read, task_ids, most))
 
     async def _read(self, task_ids: Sequence[str], most: int, asked: Awaitable[list[Any]]) -> list[Found | None]:
-        with translated(ResultsUnavailableError, "the result backend"):
+        with _TRANSLATED:
             replies = await asked
             keys = [self._head + each for each in task_ids]
             cut = [key for key, reply in zip(keys, replies, strict=True) if _is_longer(reply, most)]

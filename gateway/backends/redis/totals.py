@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from gateway.backends.redis.connection import translated
+from gateway.backends.redis.connection import Translated
 from gateway.backends.redis.keys import split_total
 from gateway.backends.redis.trips import SharedTrips
 from gateway.errors import LedgerUnavailableError
@@ -20,7 +20,7 @@ class RedisTotals:
 
     async def read_totals(self) -> dict[str, dict[str, int]]:
         """Return for each task type how many were launched, and how many ended in each status."""
-        with translated(LedgerUnavailableError, "the ledger"):
+        with Translated(LedgerUnavailableError, "the ledger"):
             [reply] = await self._trips.ask(("HGETALL", self._key))
             if isinstance(reply, Exception):
                 raise reply

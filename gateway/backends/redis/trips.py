@@ -7,19 +7,20 @@ only: a command of a trip that broke may or may not have happened, and whoever a
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.backends.redis.connection import translated
+from gateway.backends.redis.connection import Translated
 from gateway.backends.redis.kept import Command, KeptConnection
 from gateway.errors import LedgerUnavailableError
 
 MAX_COMMANDS = 512
 """Commands in one round trip."""
 _TRANSPORT_ERRORS = (RedisError, OSError, TimeoutError)
+_TRANSLATED: Final = Translated(LedgerUnavailableError, "the ledger")
 T = TypeVar("T")
 
 
@@ -53,6 +54,8 @@ class SharedTrips:
         self.client = client
         self._connection = KeptConnection(client)
         self._deadline_s = deadline_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The one loop of the process: to ask for it takes a system call."""
         self._waiting: deque[_Asked] = deque()
         self._sending: asyncio.Task[None] | None = None
 
@@ -62,7 +65,7 @@ class SharedTrips:
         Shape: a command that Redis refuses has its ResponseError for a reply.
         Raises: the future does, a RedisError, OSError or TimeoutError when Redis did not answer in time.
         """
-        loop = asyncio.get_running_loop()
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         asked = _Asked(commands, loop.time() + self._deadline_s, loop.create_future())
         if not commands:
             asked.done.set_result([])
@@ -88,12 +91,13 @@ class SharedTrips:
                         asked.done.cancel()
 
     def _pick(self) -> list[_Asked]:
-        picked = [self._waiting.popleft()]
-        count = len(picked[0].commands)
-        while self._waiting and count + len(self._waiting[0].commands) <= MAX_COMMANDS:
-            picked.append(self._waiting.popleft())
-            count += len(picked[-1].commands)
-        return picked
+        number = count = 0
+        for asked in self._waiting:
+            count += len(asked.commands)
+            if count > MAX_COMMANDS and number:
+                break
+            number += 1
+        return [self._waiting.popleft() for _ in range(number)]
 
     async def _send(self, together: list[_Asked]) -> None:
         commands = [command for asked in together for command in asked.commands]
@@ -113,7 +117,7 @@ async def await_ledger(asked: Awaitable[list[Any]]) -> list[Any]:
 
     Raises: LedgerUnavailableError, also when Redis refused a command.
     """
-    with translated(LedgerUnavailableError, "the ledger"):
+    with _TRANSLATED:
         replies = await asked
         for reply in replies:
             if isinstance(reply, Exception):
