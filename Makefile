@@ -11,7 +11,7 @@ TOOLS := .venv-tools
 FUZZER := .venv-fuzz
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
-COMPILE := $(TOOLS)/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11
+COMPILE := $(TOOLS)/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -43,7 +43,7 @@ def drift(status: str, *differences: dict[str, Any], reason: str | None = None) 
              "undeclared  b is registered, and no task type launches it"],
             id="drift",
         ),
-        pytest.param(drift("unknown", reason="the broker cannot be asked"), (), 3, ["unknown: the broker cannot be asked"], id="unknown"),
+        pytest.param(drift("unknown", reason="the broker cannot be asked"), ("--wait", "0"), 3, ["unknown: the broker cannot be asked"], id="unknown"),
         pytest.param(drift("drift", UNDECLARED), ("--allow-undeclared",), 0, ["no drift: 2 online workers as declared"], id="allowed"),
         pytest.param(drift("drift", UNDECLARED, GONE), ("--allow-undeclared",), 3, None, id="not all allowed"),
     ],
@@ -63,6 +63,16 @@ def test_the_exit_code_says_whether_something_is_wrong(
 
     assert code == ended.exit_code
     assert said in (None, ended.stdout.splitlines())
+
+
+def test_a_gateway_that_has_just_begun_is_asked_again(contract: Contract, gateway: Run) -> None:
+    """Workers tell within seconds what they run."""
+    unknown = drift("unknown", reason="a@b has not said yet what it runs")
+    contract.lay("GET /drift", reply(unknown), reply(unknown), reply(drift("none")))
+
+    ended = gateway("drift")
+
+    assert (0, 3) == (ended.exit_code, len(contract.asked))
 
 
 @pytest.mark.parametrize("option", [("--format", "json"), ("--json",)], ids=" ".join)
