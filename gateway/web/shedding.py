@@ -17,8 +17,6 @@ from gateway.web.visit import Visit, find_visit
 ALWAYS = frozenset({"/health/live", "/health/startup", "/health/ready", "/metrics"})
 BODIES = 64
 """How many bodies of the greatest size may be held at once."""
-UNKNOWN = b"unknown"
-"""The length of a body that comes in chunks."""
 
 
 class Shedder:
@@ -53,9 +51,9 @@ class Shedder:
         self.under_way += 1
         visit = find_visit(scope)
         visit.shedder = self
-        if (
-            len(visit.fields.get(b"content-length", UNKNOWN)) > SMALL_DIGITS
-        ):  # else the bound on requests is bound enough
+        fields = visit.fields
+        # Of what is smaller, or has no body at all, the bound on requests is bound enough.
+        if len(fields.get(b"content-length", b"")) > SMALL_DIGITS or b"transfer-encoding" in fields:
             receive = self._count(visit, receive)
         try:
             await self._app(scope, receive, send)

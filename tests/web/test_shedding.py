@@ -17,6 +17,7 @@ from gateway.web.shedding import BODIES, Shedder, park
 from gateway.web.visit import find_visit
 from tests.web.conftest import make_site
 
+CHUNKED = [(b"transfer-encoding", b"chunked")]
 LAUNCH = "/api/celery/tasks/launch/shop.order"
 
 
@@ -83,7 +84,7 @@ async def test_bodies_beyond_the_budget_are_refused(backend: MemoryBackend) -> N
         async def receive(parts: Any = parts) -> Any:
             return next(parts)
 
-        await shedder({"type": "http", "path": "/"}, receive, send)
+        await shedder({"type": "http", "path": "/", "headers": CHUNKED}, receive, send)
 
     assert 2 == len(held)
     assert not backend.published
