@@ -37,14 +37,16 @@ class TaskDoor:
         self._site = site
         self.behind = behind
         self._head = f"{site.prefix}/tasks/"
+        self._id = slice(len(self._head), len(self._head) + ID_LENGTH)
+        self._rest = slice(len(self._head) + ID_LENGTH, None)
         self._feed = f"{self._head}events"
         self.paths = (f"{self._head}{{task_id}}", f"{self._head}{{task_id}}/events", self._feed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        path: str = scope.get("path", "")
-        task_id, rest = path[len(self._head) :][:ID_LENGTH], path[len(self._head) + ID_LENGTH :]
-        is_get, is_task = scope.get("method") == "GET", path.startswith(self._head) and is_task_id(task_id)
+        path: str = scope["path"]
+        task_id, rest = path[self._id], path[self._rest]
+        is_get, is_task = scope["method"] == "GET", path.startswith(self._head) and is_task_id(task_id)
         if is_get and is_task and rest in {"", "/"}:
             visit = _note(scope, self.paths[0], task_id)
             await self._answer_status(task_id, visit, scope, receive, send)

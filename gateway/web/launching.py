@@ -83,7 +83,7 @@ class LaunchDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         path: str = scope["path"]
-        found = self.routes.get(path) or self._find(path.rstrip("/"))
+        found = self.routes.get(path) or (self._find(path.rstrip("/")) if path.startswith(self._path) else None)
         if found is None:
             await self.behind(scope, receive, send)
             return
