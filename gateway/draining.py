@@ -10,12 +10,12 @@ from typing import Final
 
 import structlog
 
+from gateway.web.answers import CLOSE
+
 ONE_WISH_S: Final = 1.0
 """A signal that comes again so soon is the same wish: a terminal and systemd tell all processes, as their supervisor does."""
 AGAIN_S: Final = 0.25
 """Between two times that those are sent away who only then begin to wait: a launch may be under way that prefers to."""
-CLOSE: Final = ((b"connection", b"close"),)
-"""The server then closes the connection behind the answer."""
 _log = structlog.get_logger("gateway.draining")
 
 
@@ -39,7 +39,7 @@ class Drain:
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """What every answer says beside all else."""
-        return CLOSE if self.is_begun else ()
+        return (CLOSE,) if self.is_begun else ()
 
     def hear(self, number: int, stop: Callable[[], None]) -> None:
         """Begin at the first SIGTERM, and call `stop` at the end; any other wish ends it at once."""

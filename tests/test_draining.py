@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from gateway.draining import CLOSE, Drain
+from gateway.draining import Drain
+from gateway.web.answers import CLOSE
 
 TERM, INT = signal.SIGTERM, signal.SIGINT
 
@@ -35,7 +36,7 @@ async def test_who_is_told_to_stop_may_drain_first(
     assert stops == heard
     assert bool(stops) == len(limits)
     assert drain.is_begun
-    assert CLOSE == drain.headers
+    assert (CLOSE,) == drain.headers
 
 
 async def test_whoever_begins_to_wait_when_the_drain_has_ended_is_sent_away_too(

@@ -47,7 +47,8 @@ async def stream_all(
 ) -> AsyncGenerator[FeedEvent]:
     """Tell every status of every task that the caller may read, or of those of a type, from now on or behind the event that the client has seen.
 
-    Shape: a heartbeat says first that nothing is missed from here on; `bye` ends the stream, when the watch was stopped.
+    Shape: a heartbeat says first that nothing is missed from here on, but for what is told while no gateway has a connection to
+        the result backend; `bye` ends the stream, when the watch was stopped.
     Raises: BackendError at any time.
     """
     asked_at, at = asyncio.get_running_loop().time(), await services.feed.open()

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from io import BytesIO
-from time import monotonic  # the clock of every loop; to ask a loop for it takes a system call to find the loop
 
 from msgspec import Struct, field
 
@@ -42,6 +41,19 @@ class Entropy:
         return drawn
 
 
+class LoopClock:
+    """The clock of the loop that runs; asked for once, as finding the loop takes a system call."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __call__(self) -> float:
+        """Return its present time, in seconds."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop.time()
+
+
 class Services(Struct, frozen=True, kw_only=True):
     """The ports of a process; the same for every catalog."""
 
@@ -59,14 +71,15 @@ class Services(Struct, frozen=True, kw_only=True):
     """Longest time that an answer may take which has nobody to wait for."""
     clock: Callable[[], datetime] = read_clock
     draw_entropy: Callable[[int], bytes] = field(default_factory=Entropy)
+    loop_time: Callable[[], float] = field(default_factory=LoopClock)
 
     def find_due(self) -> float:
         """Return the moment, by the loop's clock, when a request that begins now must have its answer."""
-        return monotonic() + self.deadline_s
+        return self.loop_time() + self.deadline_s
 
     def is_just_begun(self, due: float) -> bool:
         """Tell whether hardly any of a request's time has been used."""
-        return due - monotonic() > self.deadline_s * JUST_BEGUN
+        return due - self.loop_time() > self.deadline_s * JUST_BEGUN
 
     @asynccontextmanager
     async def in_time(self, due: float) -> AsyncIterator[None]:

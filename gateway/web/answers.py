@@ -13,6 +13,8 @@ WHOLE = "http.response.whole"
 
 Whoever sends it has made sure that each header field is one line.
 """
+CLOSE = (b"connection", b"close")
+"""The header field behind whose answer the server closes the connection."""
 Scope = Any
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from gateway.web.answers import WHOLE, split
+from gateway.web.answers import CLOSE, WHOLE, split
 
 MAX_HELD_BYTES = 65_536
 """Beyond that the rest of a turn does not wait, so that a slow client is felt."""
@@ -35,7 +35,7 @@ class Sender:
         """Take a message."""
         if message["type"] != WHOLE:
             return self._cycle.send(message)
-        if not self._is_plain():
+        if CLOSE in message["headers"] or not self._is_plain():
             return self._send_split(message)
         self._write(message)
         return self._done

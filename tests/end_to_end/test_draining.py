@@ -1,11 +1,14 @@
 """Gateways that stop: first they say so, then they serve on, then nobody who listens to them is left (row F33)."""
 
+import json
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -162,6 +165,7 @@ def test_a_gateway_that_is_told_to_stop_serves_on(
         wait_for("its say", lambda: http.get("/health/ready").json()["status"] == "stopping", limit_s=0.5)
         rest = list(events)
         answers = [http.get("/health/ready"), http.get("/health/startup"), http.post(f"{API}/tasks/launch", json=BODY)]
+        told = launch_twice(url)
         again = next(read_stream(f"{url}{API}/tasks/{task_id}/events"))
         poll = threading.Thread(target=lambda: answers.append(http.get(f"{API}/tasks/{task_id}?wait_s=20")))
         poll.start()
@@ -171,8 +175,22 @@ def test_a_gateway_that_is_told_to_stop_serves_on(
     assert ["status", "bye"] == [kind for _, kind, _ in (first, *rest)]
     assert [503, 200, 200, 200] == [each.status_code for each in answers]
     assert {"close"} == {each.headers["connection"] for each in answers}
+    assert (1, 1) == (told.count(b"HTTP/1.1 200 OK"), told.count(b"connection: close\r\n"))
     assert first == again
     assert ended_s < 4
+
+
+def launch_twice(url: str) -> bytes:
+    """Send two launches over one connection at once; return what comes until the gateway closes it."""
+    body = json.dumps(BODY).encode()
+    head = f"POST {API}/tasks/launch HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    parts = urlsplit(url)
+    with socket.create_connection((str(parts.hostname), parts.port or 80), timeout=5) as connection:
+        connection.sendall((head.encode() + body) * 2)
+        pieces = []
+        while piece := connection.recv(65_536):
+            pieces.append(piece)
+    return b"".join(pieces)
 
 
 def test_a_frozen_redis_does_not_hold_up_the_end(tmp_path: Path) -> None:
