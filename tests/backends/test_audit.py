@@ -31,9 +31,9 @@ def deed(number: int = 0, **members: Any) -> Deed:
 @asynccontextmanager
 async def keep(url: str, **options: Any) -> AsyncIterator[tuple[RedisAudit, Redis]]:
     """Keep an audit of its own."""
-    client = connect(url, deadline_s=1)
-    trips = SharedTrips(client, deadline_s=1)
-    ledger = RedisLedger(trips, prefix="audited:", deadline_s=1)
+    client = connect(url, deadline_s=5)
+    trips = SharedTrips(client, deadline_s=5)
+    ledger = RedisLedger(trips, prefix="audited:", deadline_s=5)
     with suppress(LedgerUnavailableError):  # where something was launched, it has been asked for
         await ledger.identity()
     yield RedisAudit(trips, ledger, prefix="audited:", **{"limit": 1000} | options), client

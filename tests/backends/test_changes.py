@@ -92,7 +92,7 @@ async def test_a_redis_that_comes_back_is_heard_again() -> None:
         port = int(url.rpartition(":")[2].partition("/")[0])
         client = connect(url, deadline_s=1)
         async with subscribed(client, deadline_s=1) as subscription:
-            await subscription.add("news", heard.append)
+            await until(lambda: subscription.add("news", heard.append))
             stack.close()
             with pytest.raises(LedgerUnavailableError):
                 await subscription.add("other", heard.append)

@@ -49,7 +49,7 @@ def test_what_cannot_be_read_is_refused(url: str, sentence: str, monkeypatch: py
     monkeypatch.delitem(sys.modules, "tests.backends.results_app", raising=False)
 
     with pytest.raises(SettingsError) as caught:
-        make_results(url, key_prefix="", deadline_s=1, max_bytes=5000)
+        make_results(url, key_prefix="", deadline_s=5, max_bytes=5000)
 
     assert str(caught.value).endswith(sentence)
     assert str(caught.value).startswith("GATEWAY_RESULT_URL")
@@ -61,7 +61,7 @@ def test_a_database_wants_sqlalchemy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
 
     with pytest.raises(SettingsError) as caught:
-        make_results("db+sqlite:////x", key_prefix="", deadline_s=1, max_bytes=5000)
+        make_results("db+sqlite:////x", key_prefix="", deadline_s=5, max_bytes=5000)
 
     expected = "GATEWAY_RESULT_URL names an SQL database: pip install 'task-gateway[sqlalchemy]' and its driver"
     assert expected == str(caught.value)
@@ -80,7 +80,7 @@ def test_a_database_wants_sqlalchemy(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 async def test_without_a_backend_nothing_is_ever_heard(url: str, warnings: tuple[str, ...]) -> None:
     """Of any task; a wish for what cannot work is told."""
-    results = make_results(url, key_prefix="", deadline_s=1, max_bytes=5000)
+    results = make_results(url, key_prefix="", deadline_s=5, max_bytes=5000)
 
     found = await results.find(["a", "b"])
     await results.check()
@@ -118,7 +118,7 @@ async def test_a_database_is_read_as_celerys_own_settings_say(tmp_path: Path) ->
         "database_engine_callback": seen.append,
         "database_url": f"sqlite:///{path}",
     }
-    results = make_results("database", key_prefix="", deadline_s=1, max_bytes=5000, options=options)
+    results = make_results("database", key_prefix="", deadline_s=5, max_bytes=5000, options=options)
 
     found = await results.find(["a"])
     results.close()

@@ -21,7 +21,7 @@ from tests.backends.test_message import make_launch
 from tests.harness import need, wait_for
 
 HOST = "127.0.0.1"
-DEADLINE_S = 1.0
+DEADLINE_S = 5.0
 
 
 async def publish(url: str, *, master: str = "mymaster", lanes: Lanes | None = None) -> Outcome:

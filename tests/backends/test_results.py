@@ -200,8 +200,8 @@ async def test_only_redis_publishes_changes(backend: tuple[str, Results]) -> Non
 @pytest.mark.parametrize("prefix", ["", "shop", "shop:", "shop_", "shop-", "shop."])
 async def test_keys_in_redis_are_those_of_celery(prefix: str, valkey_url: str) -> None:
     """Also under a prefix to which Celery adds an underscore."""
-    client = connect(valkey_url, deadline_s=1)
-    results = RedisResults(SharedTrips(client, deadline_s=1), key_prefix=prefix, deadline_s=1, max_bytes=MAX_BYTES)
+    client = connect(valkey_url, deadline_s=5)
+    results = RedisResults(SharedTrips(client, deadline_s=5), key_prefix=prefix, deadline_s=5, max_bytes=MAX_BYTES)
     with Celery("t", backend=valkey_url, set_as_current=False) as app:
         app.conf.result_backend_transport_options = {"global_keyprefix": prefix}
         key = app.backend.get_key_for_task("x")
