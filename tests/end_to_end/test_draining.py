@@ -162,13 +162,15 @@ def test_a_gateway_that_is_told_to_stop_serves_on(
         events = read_stream(f"{url}{API}/tasks/{(task_id := launch(url))}/events")
         first, process = next(events), find_told(url)
         process.send_signal(signal.SIGTERM)
-        wait_for("its say", lambda: http.get("/health/ready").json()["status"] == "stopping", limit_s=0.5)
+        wait_for("its say", lambda: http.get("/health/ready").json()["status"] == "stopping", limit_s=2)
         rest = list(events)
         answers = [http.get("/health/ready"), http.get("/health/startup"), http.post(f"{API}/tasks/launch", json=BODY)]
         told = launch_twice(url)
         again = next(read_stream(f"{url}{API}/tasks/{task_id}/events"))
+        wait_for("nobody to wait", lambda: count_waiting(http) == 0)
         poll = threading.Thread(target=lambda: answers.append(http.get(f"{API}/tasks/{task_id}?wait_s=20")))
         poll.start()
+        wait_for("the poll to be served", lambda: count_waiting(http) == 1)
         ended_s = wait_for_end(process, second)
         poll.join()
 
@@ -178,6 +180,12 @@ def test_a_gateway_that_is_told_to_stop_serves_on(
     assert (1, 1) == (told.count(b"HTTP/1.1 200 OK"), told.count(b"connection: close\r\n"))
     assert first == again
     assert ended_s < 4
+
+
+def count_waiting(http: httpx.Client) -> float:
+    """Return how many requests wait, as a scrape tells."""
+    lines = http.get("/metrics").text.splitlines()
+    return float(next(each.split()[1] for each in lines if each.startswith("gateway_requests_waiting ")))
 
 
 def launch_twice(url: str) -> bytes:
