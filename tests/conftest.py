@@ -63,7 +63,7 @@ def valkey_url() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def lone_valkey_url() -> Iterator[str]:
-    """One to which nobody else sends commands, for tests that count them: the run's gateways work in the background too."""
+    """One that nobody else uses, for tests that count commands or what lies in queues: the run's gateways work in the background, and other files leave tasks there."""
     with embedded_valkey() as url:
         yield url
 

@@ -30,11 +30,11 @@ def go_on(url: str, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
     return answers
 
 
-def test_two_gateways_deal_with_each_task_once(valkey_url: str, tmp_path: Path) -> None:
+def test_two_gateways_deal_with_each_task_once(lone_valkey_url: str, tmp_path: Path) -> None:
     """All are taken out of the queue, and each is put back there once under a new id, whoever asks how often."""
     config = tmp_path / "tasks.yaml"
     config.write_text(TASKS)
-    settings = {"broker_url": f"{valkey_url[:-1]}7", "key_prefix": "bulk:"}
+    settings = {"broker_url": f"{lone_valkey_url[:-1]}7", "key_prefix": "bulk:"}
     with (
         Redis.from_url(settings["broker_url"]) as redis,
         run_gateway(tmp_path / "a.log", config=config, **settings) as first,

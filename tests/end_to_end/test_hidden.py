@@ -38,12 +38,12 @@ class Place(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, valkey_url: str) -> Iterator[Place]:
+def place(tmp_path_factory: pytest.TempPathFactory, lone_valkey_url: str) -> Iterator[Place]:
     """One for all tests."""
     folder = tmp_path_factory.mktemp("hidden")
     (folder / "tasks.yaml").write_text((ROOT / "tasks.yaml").read_text() + TASK)
     with (
-        run_guarded(folder, config=folder / "tasks.yaml", broker_url=f"{valkey_url[:-1]}5") as guarded,
+        run_guarded(folder, config=folder / "tasks.yaml", broker_url=f"{lone_valkey_url[:-1]}5") as guarded,
         httpx.Client(base_url=guarded.url, headers={"X-API-Key": guarded.keys["admin"]}, timeout=10) as admin,
     ):
         task_id = str(admin.post(f"{API}/tasks/launch/{HIDDEN}", json={"year": 2020}).json()["task_id"])

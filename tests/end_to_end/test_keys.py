@@ -85,12 +85,12 @@ def test_a_stream_ends_with_its_key(guarded: Guarded) -> None:
     assert ["event: bye", "data: {}"] == told
 
 
-def test_a_stream_ends_when_rights_change(valkey_url: str, tmp_path: Path) -> None:
+def test_a_stream_ends_when_rights_change(lone_valkey_url: str, tmp_path: Path) -> None:
     """Whoever follows comes again, and sees what it may see by then."""
     config = tmp_path / "tasks.yaml"
     config.write_text((ROOT / "tasks.yaml").read_text())
     with (
-        run_guarded(tmp_path, config=config, broker_url=f"{valkey_url[:-1]}6") as own,
+        run_guarded(tmp_path, config=config, broker_url=f"{lone_valkey_url[:-1]}6") as own,
         connect(own, own.keys["admin"]) as admin,
         connect(own, own.keys["viewers"]) as viewer,
         viewer.stream("GET", f"{API}/tasks/events") as answer,

@@ -29,12 +29,12 @@ tasks:
 
 
 @pytest.fixture(scope="module")
-def gateways(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[httpx.Client]]:
+def gateways(lone_valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[httpx.Client]]:
     """Three gateways on one ledger, which limit a caller to 200 launches an hour in all."""
     folder = tmp_path_factory.mktemp("rates")
     config = folder / "tasks.yaml"
     config.write_text(TASKS)
-    url = f"{valkey_url[:-1]}9"
+    url = f"{lone_valkey_url[:-1]}9"
     with ExitStack() as stack:
         clients = []
         for number in range(3):
@@ -45,9 +45,9 @@ def gateways(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(autouse=True)
-def empty(valkey_url: str) -> None:
+def empty(lone_valkey_url: str) -> None:
     """Nothing was launched yet."""
-    with Redis.from_url(f"{valkey_url[:-1]}9") as client:
+    with Redis.from_url(f"{lone_valkey_url[:-1]}9") as client:
         client.flushdb()
 
 
@@ -57,13 +57,13 @@ def post(client: httpx.Client, task_type: str, **headers: str) -> httpx.Response
 
 
 def test_many_at_once_are_let_through_exactly_as_often_as_they_may(
-    gateways: list[httpx.Client], valkey_url: str
+    gateways: list[httpx.Client], lone_valkey_url: str
 ) -> None:
     """60 of 240 over three gateways, and as many messages; the others hear when to come back."""
     clients = cycle(gateways)
     with ThreadPoolExecutor(24) as pool:
         answers = list(pool.map(lambda client: post(client, "limited"), [next(clients) for _ in range(4 * ALLOWED)]))
-    with Redis.from_url(f"{valkey_url[:-1]}9") as redis:
+    with Redis.from_url(f"{lone_valkey_url[:-1]}9") as redis:
         messages = redis.llen("celery")
     refused = [each for each in answers if each.status_code == 429]
 

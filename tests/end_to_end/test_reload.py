@@ -37,9 +37,9 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def processes(tmp_path: Path, valkey_url: str, config: Path) -> Iterator[str]:
+def processes(tmp_path: Path, lone_valkey_url: str, config: Path) -> Iterator[str]:
     """A gateway of two processes; it answers once both do."""
-    url = f"{valkey_url[:-1]}13"
+    url = f"{lone_valkey_url[:-1]}13"
     with run_gateway(tmp_path / "g.log", config=config, broker_url=url, workers="2") as base:
         wait_for("both processes", lambda: len(ask_all(base)) == 2)
         yield base
@@ -116,9 +116,9 @@ def test_a_call_to_one_gateway_reaches_all(processes: str, config: Path) -> None
     assert state["digest"] == still.json()["digest"]
 
 
-def test_memory_is_flat_over_many_reloads(tmp_path: Path, valkey_url: str, config: Path) -> None:
+def test_memory_is_flat_over_many_reloads(tmp_path: Path, lone_valkey_url: str, config: Path) -> None:
     """What a generation took is given back."""
-    with run_gateway(tmp_path / "g.log", config=config, broker_url=f"{valkey_url[:-1]}13") as base:
+    with run_gateway(tmp_path / "g.log", config=config, broker_url=f"{lone_valkey_url[:-1]}13") as base:
         process = psutil.Process(find_listener(base).pid)
         reload = make_reloads(base, config)
         for _ in range(SWAPS):

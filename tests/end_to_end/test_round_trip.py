@@ -60,9 +60,9 @@ class Echo:
 
 
 @pytest.fixture(scope="module")
-def echo(valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Echo]:
+def echo(lone_valkey_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Echo]:
     """On an empty database."""
-    folder, url = tmp_path_factory.mktemp("echo"), f"{valkey_url[:-1]}7"
+    folder, url = tmp_path_factory.mktemp("echo"), f"{lone_valkey_url[:-1]}7"
     config: Path = folder / "tasks.yaml"
     config.write_text(TASKS)
     with redis.Redis.from_url(url) as client:

@@ -150,11 +150,11 @@ def test_a_delayed_task_can_be_revoked(client: httpx.Client) -> None:
     assert status["revocation"]["confirmed_at"]
 
 
-def test_a_running_task_can_be_terminated(valkey_url: str, logs: Path) -> None:
+def test_a_running_task_can_be_terminated(lone_valkey_url: str, logs: Path) -> None:
     """`terminate=true` stops the process that runs it."""
     with (
-        run_worker(logs / "slow.log", f"{valkey_url[:-1]}5", DEMO_TASK_SECONDS="60"),
-        run_gateway(logs / "terminate.log", broker_url=f"{valkey_url[:-1]}5") as url,
+        run_worker(logs / "slow.log", f"{lone_valkey_url[:-1]}5", DEMO_TASK_SECONDS="60"),
+        run_gateway(logs / "terminate.log", broker_url=f"{lone_valkey_url[:-1]}5") as url,
         httpx.Client(base_url=url) as http,
     ):
         task_id = launch(http, "sii.sync_f29_all", year=2025)
@@ -228,9 +228,9 @@ def test_a_batch_runs_every_item(client: httpx.Client) -> None:
     assert "unknown_task_type" == outcomes[-1]["problem"]["code"]
 
 
-def test_equal_posts_over_three_gateways_make_one_task(valkey_url: str, logs: Path) -> None:
+def test_equal_posts_over_three_gateways_make_one_task(lone_valkey_url: str, logs: Path) -> None:
     """Two hundred at once under one key: one task, one message, and all get its id."""
-    url = f"{valkey_url[:-1]}9"
+    url = f"{lone_valkey_url[:-1]}9"
     body = {"task_type": "sii.sync_documents", "params": {"company_id": "once"}}
     with ExitStack() as stack:
         bases = [stack.enter_context(run_gateway(logs / f"once-{n}.log", broker_url=url)) for n in range(3)]

@@ -27,9 +27,9 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def broker_url(valkey_url: str, collector: Collector, logs: Path) -> Iterator[str]:
+def broker_url(lone_valkey_url: str, collector: Collector, logs: Path) -> Iterator[str]:
     """A broker with a worker that is traced."""
-    url = f"{valkey_url[:-1]}7"
+    url = f"{lone_valkey_url[:-1]}7"
     env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_SERVICE_NAME": "worker", "DEMO_TASK_SECONDS": "0"}
     with run_worker(logs / "traced-worker.log", url, app="tests.end_to_end.traced_app", **env):
         yield url
