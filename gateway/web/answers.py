@@ -35,7 +35,7 @@ def send_answer(answer: Answer, scope: Scope, send: Send) -> Awaitable[None]:
     if answer.headers:
         headers += (_encode_field(*field) for field in answer.headers.items())
     message = {"type": WHOLE, "status": answer.status, "headers": headers, "body": answer.body}
-    return send(message) if WHOLE in scope.get("extensions", ()) else _send_split(message, send)
+    return send(message) if WHOLE in scope.get("extensions", ()) else send_split(message, send)
 
 
 def _encode_field(name: str, value: str) -> tuple[bytes, bytes]:
@@ -48,19 +48,12 @@ def _encode_field(name: str, value: str) -> tuple[bytes, bytes]:
     return name.lower().encode("latin-1"), value.encode("latin-1")
 
 
-async def _send_split(message: Any, send: Send) -> None:
-    for each in split(message):
-        await send(each)
-
-
-def split(message: Any) -> tuple[Any, Any]:
-    """Split a whole answer into the two messages of ASGI."""
+async def send_split(message: Any, send: Send) -> None:
+    """Send a whole answer as the two messages of ASGI."""
     body: bytes = message["body"]
     headers = [*message["headers"], (b"content-length", b"%d" % len(body))]
-    return (
-        {"type": "http.response.start", "status": message["status"], "headers": headers},
-        {"type": "http.response.body", "body": body},
-    )
+    await send({"type": "http.response.start", "status": message["status"], "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def make_response(answer: Answer) -> Response[bytes]:

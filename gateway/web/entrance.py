@@ -130,14 +130,12 @@ class Entrance:
         return f"{self._head}{self._count:x}"
 
     def _begin_trace(self, scope: Scope, visit: Visit) -> None:
-        method, visit.trace = scope.get("method", ""), find_trace(scope["headers"])
+        visit.trace = find_trace(scope["headers"])
         if self._tracer is not None:
-            visit.span = self._tracer.begin(visit.trace, method=method if method in METHODS else OTHER)
+            visit.span = self._tracer.begin(visit.trace, method=_name_method(scope))
 
     def _tell(self, scope: Scope, visit: Visit, status: int, *, head_s: float, whole_s: float) -> None:
-        method, route, code = scope.get("method", ""), visit.route or find_route(scope, visit) or UNMATCHED, visit.code
-        if method not in METHODS:
-            method = OTHER
+        method, route, code = _name_method(scope), find_route(scope, visit) or UNMATCHED, visit.code
         if visit.refused is not None:
             status, code = visit.refused, visit.refused.name.lower()
         self._tally.note_answer(method, route, status, head_s)
@@ -162,6 +160,11 @@ class Entrance:
             self._log.note(seen)
         if span is not None:
             span.end(seen)
+
+
+def _name_method(scope: Scope) -> str:
+    method: str = scope.get("method", "")
+    return method if method in METHODS else OTHER
 
 
 def find_trace(headers: Sequence[tuple[bytes, bytes]]) -> Trace | None:

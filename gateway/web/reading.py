@@ -40,8 +40,7 @@ async def read_body(visit: Visit, receive: Receive, *, bounds: Bounds) -> bytes:
     Raises: UnsupportedMediaTypeError; TooLargeError; MalformedBodyError for too many values; DisconnectedError.
     """
     fields = visit.fields
-    if fields.get(b"content-type") != _JSON or b"content-encoding" in fields:  # else there is nothing to look at
-        check_media_type(fields)
+    check_media_type(fields)
     max_bytes = bounds.max_body_bytes
     declared = fields.get(b"content-length", b"")
     if len(declared) > SMALL_DIGITS and declared.isdigit() and int(declared) > max_bytes:

@@ -12,12 +12,10 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from gateway.web.answers import CLOSE, WHOLE, split
+from gateway.web.answers import CLOSE, WHOLE, send_split
 
 MAX_HELD_BYTES = 65_536
 """Beyond that the rest of a turn does not wait, so that a slow client is felt."""
-
-
 _log = structlog.get_logger("gateway.web")
 
 
@@ -36,7 +34,7 @@ class Sender:
         if message["type"] != WHOLE:
             return self._cycle.send(message)
         if CLOSE in message["headers"] or not self._is_plain():
-            return self._send_split(message)
+            return send_split(message, self._cycle.send)
         self._write(message)
         return self._done
 
@@ -61,10 +59,6 @@ class Sender:
         cycle.transport.write(b"%b%b\r\n\r\n%b" % (STATUS_LINE[message["status"]], head, body))
         cycle.message_event.set()
         cycle.on_response()
-
-    async def _send_split(self, message: Any) -> None:
-        for each in split(message):
-            await self._cycle.send(each)
 
 
 class Turn:

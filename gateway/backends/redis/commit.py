@@ -17,6 +17,7 @@ from redis.exceptions import RedisError, ResponseError
 from gateway.backends.redis.connection import blame
 from gateway.backends.redis.orders import SCRIPT, Order, pack_parcels, read_answer
 from gateway.backends.redis.script import Script
+from gateway.backends.redis.sharing import take_together
 from gateway.errors import BackendError, UncertainPublishError
 from gateway.killpoints import reach
 from gateway.launch.offer import PUBLISHED, Outcome, Withheld
@@ -65,21 +66,11 @@ class GroupCommit:
 
     async def _send_all(self) -> None:
         while self._waiting:
-            parcels = self._pick()
+            parcels = take_together(self._waiting, _count_orders, most=MAX_SHARING)
             try:
                 await self._send(parcels)
             finally:  # whatever happened, whoever waits is told
                 _give_up(parcel for parcel in parcels if not parcel.done.done())
-
-    def _pick(self) -> list[Parcel]:
-        """Take the parcels that fit into one round trip, at least one."""
-        number = count = 0
-        for parcel in self._waiting:
-            count += len(parcel.orders)
-            if count > MAX_SHARING and number:
-                break
-            number += 1
-        return [self._waiting.popleft() for _ in range(number)]
 
     async def _send(self, parcels: list[Parcel]) -> None:
         """Settle every parcel, before its time is over."""
@@ -113,6 +104,10 @@ class GroupCommit:
             # Those behind a Redis that froze: certainly unpublished now beats uncertain later.
             self._refuse(list(self._waiting), error)
             self._waiting.clear()
+
+
+def _count_orders(parcel: Parcel) -> int:
+    return len(parcel.orders)
 
 
 def _settle(parcels: list[Parcel], answers: list[list[Any]]) -> None:

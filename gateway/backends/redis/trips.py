@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from gateway.backends.redis.connection import Translated
 from gateway.backends.redis.kept import Command, KeptConnection
+from gateway.backends.redis.sharing import take_together
 from gateway.errors import LedgerUnavailableError
 
 MAX_COMMANDS = 512
@@ -77,7 +78,7 @@ class SharedTrips:
 
     async def _send_all(self) -> None:
         while self._waiting:
-            together = self._pick()
+            together = take_together(self._waiting, _count_commands, most=MAX_COMMANDS)
             try:
                 await self._send(together)
             except _TRANSPORT_ERRORS as error:
@@ -90,15 +91,6 @@ class SharedTrips:
                     if not asked.done.done():
                         asked.done.cancel()
 
-    def _pick(self) -> list[_Asked]:
-        number = count = 0
-        for asked in self._waiting:
-            count += len(asked.commands)
-            if count > MAX_COMMANDS and number:
-                break
-            number += 1
-        return [self._waiting.popleft() for _ in range(number)]
-
     async def _send(self, together: list[_Asked]) -> None:
         commands = [command for asked in together for command in asked.commands]
         async with asyncio.timeout_at(together[0].due):
@@ -110,6 +102,10 @@ class SharedTrips:
             if not asked.done.done():  # whoever waited may have gone
                 asked.done.set_result(replies[at : at + len(asked.commands)])
             at += len(asked.commands)
+
+
+def _count_commands(asked: _Asked) -> int:
+    return len(asked.commands)
 
 
 async def await_ledger(asked: Awaitable[list[Any]]) -> list[Any]:
